@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Set up Tagwharf's environment and run its everyday jobs; needs Python 3.11 or newer, pip and git, nothing else.
+
+    python3 dev.py demo [--for 30s --report FILE]   the whole product on simulated devices
+    python3 dev.py test [PYTEST ARGS]                unit and in-process tests
+    python3 dev.py check                             lint, format, types, import contracts, spelling, generated files
+    python3 dev.py bench [--only NAME] [--json FILE] the numbers of docs/explanation/performance.md
+    python3 dev.py run ARGS...                       `tagwharf ARGS...` in the environment made here
+    python3 dev.py lock                              renew requirements.lock (needs uv)
+
+Standard library only. The environment lives in .venv and is rebuilt when the lock or the Python changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "requirements.lock"
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+PYTHON = BIN / "python"
+STAMP = VENV / ".built-from"
+OLDEST_PYTHON = (3, 11)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one job and return its exit status."""
+    if sys.version_info < OLDEST_PYTHON:
+        return _refuse(f"Tagwharf needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
+    if not arguments or arguments[0] not in JOBS:
+        return _refuse(__doc__ or "")
+    job, *rest = arguments
+    if job == "lock":
+        return lock()
+    set_up()
+    return JOBS[job](rest)
+
+
+def set_up() -> None:
+    """Make .venv from the lock, hash-checked, unless it is already the one the lock asks for."""
+    wanted = _fingerprint()
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        return
+    print(
+        "Setting up the environment in .venv (once per lock, about a minute) ...",
+        file=sys.stderr,
+        flush=True,
+    )
+    # Debian leaves ensurepip out of python3, so the environment is made without pip and filled by the outer one.
+    _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV))
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(PYTHON),
+        "--disable-pip-version-check",
+        "install",
+        "-q",
+        "--no-deps",
+    )
+    _run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK))
+    _run(*pip, "--no-build-isolation", "--no-index", "-e", str(ROOT), env=_environment())
+    STAMP.write_text(wanted)  # written last: an interrupted set-up is repeated
+
+
+def demo(arguments: list[str]) -> int:
+    """Run the whole product on simulated devices."""
+    return _call("tagwharf", "demo", *arguments)
+
+
+def test(arguments: list[str]) -> int:
+    """Run the unit and in-process tests."""
+    return _call("python", "-m", "pytest", *(arguments or ["-q", "tests"]))
+
+
+def check(arguments: list[str]) -> int:
+    """Run every check; all of them, even after a failure, so that one run shows everything."""
+    del arguments
+    checks = {
+        "lint": ("ruff", "check", "."),
+        "format": ("ruff", "format", "--check", "."),
+        "types": ("mypy",),
+        "import contracts": ("lint-imports", "--no-logo"),
+        "spelling": ("codespell",),
+        "generated files": ("tagwharf", "generate", "--check"),
+    }
+    failed = []
+    for name, command in checks.items():
+        print(f"== {name}", flush=True)
+        if _call(*command) != 0:
+            failed.append(name)
+    print(
+        f"{len(checks) - len(failed)} of {len(checks)} checks passed"
+        + (f"; failed: {', '.join(failed)}" if failed else "")
+    )
+    return 1 if failed else 0
+
+
+def bench(arguments: list[str]) -> int:
+    """Measure the numbers that the design promises."""
+    return _call("python", "-m", "benchmarks", *arguments)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the `tagwharf` command."""
+    return _call("tagwharf", *arguments)
+
+
+def lock() -> int:
+    """Compile requirements.lock anew. Index settings of this machine are kept out of the file."""
+    uv = shutil.which("uv")
+    if uv is None:
+        return _refuse("`dev.py lock` needs uv on the PATH (pip install uv in an environment of your own).")
+    flags = [
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--generate-hashes",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+    ]
+    command = [
+        uv,
+        "pip",
+        "compile",
+        *flags,
+        "--no-header",
+        "--quiet",
+        "--group",
+        "dev",
+        "pyproject.toml",
+    ]
+    text = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    LOCK.write_text("# The locked environment, hashes and all. Made by: python3 dev.py lock\n" + text)
+    return 0
+
+
+JOBS = {
+    "demo": demo,
+    "test": test,
+    "check": check,
+    "bench": bench,
+    "run": run,
+    "lock": lambda _: lock(),
+}
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256(sys.version.encode())
+    for path in (LOCK, ROOT / "pyproject.toml"):
+        digest.update(path.read_bytes())
+    digest.update(str(ROOT).encode())  # an environment cannot be moved
+    return digest.hexdigest()
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV), "PYTHONNOUSERSITE": "1"}
+
+
+def _run(*command: str, env: dict[str, str] | None = None) -> None:
+    status = subprocess.run(command, check=False, cwd=ROOT, env=env).returncode
+    if status:
+        sys.exit(
+            f"dev.py: `{' '.join(command)}` ended with status {status}; mend the cause and run the same command again."
+        )
+
+
+def _call(program: str, *arguments: str) -> int:
+    try:
+        return subprocess.run([str(BIN / program), *arguments], check=False, cwd=ROOT, env=_environment()).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+def _refuse(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""`site.toml`: its models, its faults, its sample and its reference page."""

@@ -1,0 +1,1 @@
+"""What travels on MQTT, version 1: the one source of its JSON Schema and AsyncAPI document."""

@@ -1,0 +1,199 @@
+"""Batches: what a gateway heard, in the terms of the site, as it travels from the edge to the rules.
+
+Every batch carries `(gateway, epoch, sequence)`. Sequences of one epoch run from 1 over all devices and kinds without a
+gap; an epoch begins when a gateway's journal is made. So a consumer knows duplicates and gaps by counting.
+`ordinal` is how many items of the same kind that gateway journalled in this epoch before this batch: the sender's own
+count, which the receiver's must equal.
+
+Payloads are JSON. All times are microseconds since 1970-01-01 UTC by the gateway's clock; a reader's own time is
+`seen_at_us - clock_offset_us`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+VERSION: Final = 1
+MOST_ITEMS: Final = 500
+"""Items in one batch at most: keeps a message near 64 KiB, and nanosecond remainders (index modulo 1,000) distinct."""
+
+
+class TagRead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One tag read.
+
+    Attributes:
+        epc, tid, user_memory: upper-case hex; never trusted, never decoded into text for a key.
+        read_point: where this antenna looks, from the site file.
+        seen_at_us: when the tag was last seen in this row; `first_seen_at_us` when first, if the reader says so.
+        rssi_dbm: peak of the row.
+    """
+
+    epc: str
+    antenna_port: int
+    read_point: str
+    seen_at_us: int
+    rssi_dbm: float | None = None
+    count: int = 1
+    first_seen_at_us: int | None = None
+    pc_bits: int | None = None
+    tid: str | None = None
+    user_memory: str | None = None
+    phase_deg: float | None = None
+    doppler_hz: float | None = None
+    channel_index: int | None = None
+
+
+class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One meter value, exact: `value` is a decimal string in `unit`, None when quality is `absent`."""
+
+    quantity: str
+    obis: str
+    value: Decimal | None
+    unit: str
+    phase: str | None = None
+    tariff: int | None = None
+    quality: str = "good"
+    meter_time_us: int | None = None
+
+
+class Signal(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """An input, a weight, a machine state. A Decimal travels as a string with its unit beside it."""
+
+    name: str
+    value: bool | str
+    unit: str | None = None
+
+
+class Condition(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A named trouble of a device that stands now."""
+
+    name: str
+    severity: str
+    since_us: int
+    key: str = ""
+    detail: str = ""
+
+
+class Header(msgspec.Struct, kw_only=True):
+    """What every batch carries.
+
+    Attributes:
+        gateway: the edge daemon that heard it.
+        epoch: when its journal was made, microseconds since 1970.
+        sequence: its place in that journal, from 1.
+        ordinal: items of this kind journalled in this epoch before this batch.
+        device: the reader or meter that spoke; the gateway's own name in ticks.
+        received_at_us: when the host heard it.
+    """
+
+    gateway: str
+    epoch: int = 0
+    sequence: int = 0
+    ordinal: int = 0
+    device: str
+    received_at_us: int
+
+
+class ReadBatch(Header, tag_field="kind", tag="reads"):
+    """Tag reads of one device."""
+
+    reads: list[TagRead]
+    clock_offset_us: int = 0
+
+
+class ReadingBatch(Header, tag_field="kind", tag="readings"):
+    """Readings of one meter."""
+
+    readings: list[Reading]
+
+
+class SignalBatch(Header, tag_field="kind", tag="signals"):
+    """Signals of one device."""
+
+    signals: list[Signal]
+
+
+class StatusBatch(Header, tag_field="kind", tag="status"):
+    """The state of one device from this moment on; retained, replaces the one before.
+
+    Attributes:
+        state: `online` (proven by the device's own words), `degraded` (online with a standing fault), `offline`.
+        reason: why, in a fixed word; `detail` says it to a person.
+        since_us: when this state began.
+        watched: the read points that are really being read now; for a meter, its own name while it answers.
+    """
+
+    state: str
+    reason: str
+    since_us: int
+    detail: str = ""
+    watched: list[str] = []
+    conditions: list[Condition] = []
+    driver: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    firmware: str = ""
+    heard: int = 0
+    reconnects: int = 0
+    clock_offset_us: int | None = None
+
+
+class TickBatch(Header, tag_field="kind", tag="tick"):
+    """A second of the gateway's life in which time passed and nothing else: it moves the timers of the rules.
+
+    Attributes:
+        watched: every read point and meter that this gateway watches now.
+    """
+
+    watched: list[str]
+
+
+Batch = ReadBatch | ReadingBatch | SignalBatch | StatusBatch | TickBatch
+ITEM_KINDS: Final = ("reads", "readings", "signals")
+"""Kinds whose items the loss ledger counts."""
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Batch)
+
+
+def encode(batch: Batch) -> bytes:
+    """The JSON of a batch."""
+    return _encoder.encode(batch)
+
+
+def decode(payload: bytes) -> Batch:
+    """Read one batch.
+
+    Raises:
+        msgspec.ValidationError: the JSON is not a batch; the message says where. msgspec.DecodeError: it is no JSON.
+    """
+    batch: Batch = _decoder.decode(payload)
+    return batch
+
+
+def kind_of(batch: Batch) -> str:
+    """`reads`, `readings`, `signals`, `status` or `tick`."""
+    return _KINDS[type(batch)]
+
+
+def item_count(batch: Batch) -> int:
+    """How many reads, readings or signals it holds; 0 for the other kinds."""
+    if isinstance(batch, ReadBatch):
+        return len(batch.reads)
+    if isinstance(batch, ReadingBatch):
+        return len(batch.readings)
+    if isinstance(batch, SignalBatch):
+        return len(batch.signals)
+    return 0
+
+
+_KINDS: Final = {
+    ReadBatch: "reads",
+    ReadingBatch: "readings",
+    SignalBatch: "signals",
+    StatusBatch: "status",
+    TickBatch: "tick",
+}

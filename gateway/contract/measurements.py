@@ -1,0 +1,105 @@
+"""What stores keep: measurements with their tags and fields. Boards and the cardinality guard stand on it.
+
+An EPC, a card or a container number is never a tag: each distinct value would be a series of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One measurement.
+
+    Attributes:
+        tags: names of the indexed, low-cardinality columns, in the order they are written.
+        fields: name to type, one of `float`, `int`, `str`, `bool`.
+    """
+
+    name: str
+    summary: str
+    tags: tuple[str, ...]
+    fields: dict[str, str]
+
+
+MEASUREMENTS: Final[dict[str, Measurement]] = {
+    m.name: m
+    for m in (
+        Measurement(
+            "event",
+            "what the rules concluded; further fields of an event type are written as JSON in `fields`",
+            ("site", "event", "zone", "rule"),
+            {
+                "id": "str",
+                "subject": "str",
+                "name": "str",
+                "from_zone": "str",
+                "read_point": "str",
+                "direction": "str",
+                "device": "str",
+                "reads": "int",
+                "rssi_max_dbm": "float",
+                "confidence": "float",
+                "gateway": "str",
+                "epoch": "int",
+                "sequence_from": "int",
+                "sequence_to": "int",
+                "historical": "bool",
+                "fields": "str",
+            },
+        ),
+        Measurement(
+            "alarm",
+            "a change of state of an alarm",
+            ("site", "rule", "severity", "state"),
+            {"id": "str", "subject": "str", "message": "str", "since_us": "int"},
+        ),
+        Measurement(
+            "reading",
+            "one value of a meter, in its unit",
+            ("site", "meter", "quantity", "unit", "phase", "tariff"),
+            {"value": "float", "obis": "str", "quality": "str", "meter_time_us": "int"},
+        ),
+        Measurement(
+            "read_rate",
+            "tag reads of one antenna in one interval",
+            ("site", "device", "read_point", "antenna_port"),
+            {
+                "reads": "int",
+                "unique_tags": "int",
+                "rssi_mean_dbm": "float",
+                "rssi_max_dbm": "float",
+                "watched_s": "float",
+            },
+        ),
+        Measurement(
+            "tag_read",
+            "one tag read, with store_reads = true",
+            ("site", "device", "read_point", "antenna_port"),
+            {
+                "epc": "str",
+                "rssi_dbm": "float",
+                "count": "int",
+                "first_seen_at_us": "int",
+                "tid": "str",
+                "phase_deg": "float",
+                "doppler_hz": "float",
+                "channel_index": "int",
+            },
+        ),
+        Measurement(
+            "signal",
+            "an input, a weight or a state of a machine",
+            ("site", "device", "signal", "unit"),
+            {"value": "float", "text": "str", "state": "bool"},
+        ),
+        Measurement(
+            "device_status",
+            "the state of a reader or meter from this moment on",
+            ("site", "device", "driver"),
+            {"state": "str", "reason": "str", "heard": "int", "reconnects": "int", "clock_offset_us": "int"},
+        ),
+    )
+}

@@ -1,0 +1,1 @@
+"""Everything that reads: RFID tags, cards, meters, machines. Knows no site, no MQTT and no other room."""

@@ -1,0 +1,1 @@
+"""Byte streams to devices: the only I/O in `readers`."""

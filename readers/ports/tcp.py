@@ -1,0 +1,218 @@
+"""TCP and TLS ports."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from readers.errors import ConfigError, LinkError
+
+CONNECT_WITHIN_S: Final = 5.0
+SEND_WITHIN_S: Final = 5.0
+HELD_BYTES: Final = 1 << 20  # beyond this the socket is not read until the driver has caught up
+KEEPALIVE_IDLE_S: Final = 15  # the kernel's own probes: a second line behind the drivers' deadlines
+KEEPALIVE_INTERVAL_S: Final = 5
+KEEPALIVE_PROBES: Final = 3
+_NS_PER_US: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How a device proves itself, and how this gateway does.
+
+    Attributes:
+        ca_file: PEM of the authority that signed the device's certificate; None for the system's.
+        fingerprint_sha256: hex of the one right certificate, instead of an authority.
+        certificate_file, key_file: PEM files of this gateway, where the device asks for them.
+        server_name: the name in the device's certificate, where it is not the host name.
+    """
+
+    ca_file: Path | None = None
+    fingerprint_sha256: str | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str | None = None
+
+
+class TcpPort(asyncio.Protocol):
+    """A TCP connection with bounded memory. Made by `open_tcp`."""
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+        self._buffer = bytearray()
+        self._arrived = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._paused = False
+        self._closed = False
+        self._cause: Exception | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock: socket.socket | None = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio."""
+        self._buffer += data
+        self._arrived.set()
+        if len(self._buffer) > HELD_BYTES and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio."""
+        self._closed, self._cause = True, exc
+        self._arrived.set()
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        """Called by asyncio."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Called by asyncio."""
+        self._writable.set()
+
+    async def send(self, data: bytes) -> None:
+        """Write all of `data`.
+
+        Raises:
+            LinkError: the link is closed, or the other side took nothing for 5 s.
+        """
+        if self._closed or self._transport is None:
+            raise LinkError(f"{self.description}: the link is closed") from self._cause
+        self._transport.write(data)
+        try:
+            async with asyncio.timeout(SEND_WITHIN_S):
+                await self._writable.wait()
+        except TimeoutError as error:
+            raise LinkError(
+                f"{self.description}: nothing was taken for {SEND_WITHIN_S:g} s; the device hangs or the network is cut"
+            ) from error
+
+    async def receive(self, within_s: float) -> bytes:
+        """Bytes that have come, or b"" after `within_s` seconds.
+
+        Raises:
+            LinkError: the link was closed or broke.
+        """
+        if not self._buffer and not self._closed:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return b""
+        if self._buffer:
+            data = bytes(self._buffer)
+            self._buffer.clear()
+            if self._paused and self._transport is not None:
+                self._paused = False
+                self._transport.resume_reading()
+            return data
+        why = f": {self._cause}" if self._cause else ""
+        raise LinkError(f"{self.description}: the device closed the link{why}") from self._cause
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+    def monotonic_s(self) -> float:
+        """The loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    def now_us(self) -> int:
+        """The host's UTC time."""
+        return time.time_ns() // _NS_PER_US
+
+    async def close(self) -> None:
+        """Close the link at once; what was not yet sent is dropped."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._closed = True
+
+    def peer_certificate(self) -> bytes | None:
+        """The device's certificate in DER, on a TLS link."""
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object") if self._transport else None
+        return tls.getpeercert(binary_form=True) if tls else None
+
+    @classmethod
+    async def open(cls, host: str, port: int, tls: TlsSettings | None = None) -> Self:
+        """Connect within 5 s.
+
+        Raises:
+            LinkError: refused, unreachable, too slow, or the device's certificate is not the right one.
+            ConfigError: a certificate file cannot be read.
+        """
+        description = f"{'tls' if tls else 'tcp'}://{host}:{port}"
+        context = tls_context(tls) if tls else None
+        name = (tls.server_name or host) if tls and not tls.fingerprint_sha256 else ("" if tls else None)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                _, link = await loop.create_connection(
+                    lambda: cls(description), host, port, ssl=context, server_hostname=name
+                )
+        except TimeoutError as error:
+            raise LinkError(
+                f"{description}: no answer within {CONNECT_WITHIN_S:g} s; check address, power and network"
+            ) from error
+        except OSError as error:  # ssl.SSLError and socket.gaierror are OSErrors too
+            raise LinkError(f"{description}: cannot connect: {error}") from error
+        if tls and tls.fingerprint_sha256:
+            await link.require_certificate(tls.fingerprint_sha256)
+        return link
+
+    async def require_certificate(self, wanted: str) -> None:
+        """Close the link unless the device showed the certificate with this SHA-256 in hex.
+
+        Raises:
+            LinkError: it showed another one.
+        """
+        found = hashlib.sha256(self.peer_certificate() or b"").hexdigest()
+        if found != wanted.replace(":", "").lower():
+            await self.close()
+            raise LinkError(
+                f"{self.description}: the device's certificate has SHA-256 {found}, but {wanted} is pinned; "
+                "make sure that it is the right device before you change the pin"
+            )
+
+
+def tls_context(settings: TlsSettings) -> ssl.SSLContext:
+    """TLS 1.2 or newer, verified by authority and name, or by a pinned certificate.
+
+    Raises:
+        ConfigError: a file cannot be read or is no PEM.
+    """
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.certificate_file:
+            context.load_cert_chain(settings.certificate_file, settings.key_file)
+    except (OSError, ssl.SSLError) as error:
+        files = ", ".join(str(f) for f in (settings.ca_file, settings.certificate_file, settings.key_file) if f)
+        raise ConfigError(f"tls: cannot load {files}: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.fingerprint_sha256:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # the one right certificate is compared after the handshake instead
+    return context
+
+
+async def open_tcp(host: str, port: int, tls: TlsSettings | None = None) -> TcpPort:
+    """Connect to a device; see `TcpPort.open`."""
+    bare = host.removeprefix("[").removesuffix("]")  # an IPv6 address in brackets, as URLs write it
+    return await TcpPort.open(bare, port, tls)
