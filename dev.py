@@ -6,6 +6,7 @@
     python3 dev.py check                             lint, format, types, import contracts, spelling, generated files
     python3 dev.py bench [--only NAME] [--json FILE] the numbers of docs/explanation/performance.md
     python3 dev.py run ARGS...                       `tagwharf ARGS...` in the environment made here
+    python3 dev.py wheel                             build the wheel and run a short demonstration from it alone
     python3 dev.py lock                              renew requirements.lock (needs uv)
 
 Standard library only. The environment lives in .venv and is rebuilt when the lock or the Python changes.
@@ -18,6 +19,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -36,9 +39,8 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in JOBS:
         return _refuse(__doc__ or "")
     job, *rest = arguments
-    if job == "lock":
-        return lock()
-    set_up()
+    if job != "lock":
+        set_up()
     return JOBS[job](rest)
 
 
@@ -113,8 +115,23 @@ def run(arguments: list[str]) -> int:
     return _call("tagwharf", *arguments)
 
 
-def lock() -> int:
+def wheel(arguments: list[str]) -> int:
+    """Build the wheel, unpack it elsewhere, and see that the product runs from there."""
+    del arguments
+    with tempfile.TemporaryDirectory() as scratch:
+        built, unpacked = Path(scratch, "built"), Path(scratch, "unpacked")
+        _run(str(BIN / "hatchling"), "build", "-t", "wheel", "-d", str(built), env=_environment())
+        files = [str(path) for path in built.glob("*.whl")]
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps", "--no-index")
+        _run(*pip, "--target", str(unpacked), *files)
+        command = [str(PYTHON), "-m", "gateway.cli", "demo", "--for", "15s"]
+        environment = {**_environment(), "PYTHONPATH": str(unpacked)}
+        return subprocess.run(command, check=False, cwd=unpacked, env=environment).returncode
+
+
+def lock(arguments: list[str]) -> int:
     """Compile requirements.lock anew. Index settings of this machine are kept out of the file."""
+    del arguments
     uv = shutil.which("uv")
     if uv is None:
         return _refuse("`dev.py lock` needs uv on the PATH (pip install uv in an environment of your own).")
@@ -142,13 +159,8 @@ def lock() -> int:
     return 0
 
 
-JOBS = {
-    "demo": demo,
-    "test": test,
-    "check": check,
-    "bench": bench,
-    "run": run,
-    "lock": lambda _: lock(),
+JOBS: dict[str, Callable[[list[str]], int]] = {
+    job.__name__: job for job in (demo, test, check, bench, run, wheel, lock)
 }
 
 

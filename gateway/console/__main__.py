@@ -1,0 +1,37 @@
+"""`python -m gateway.console --config FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+from gateway.config.load import load_site, state_directory
+from gateway.console.app import serve
+from gateway.event_history import EventHistory
+from gateway.logs import configure
+from readers.errors import ConfigError
+
+EX_CONFIG: Final = 78  # sysexits.h
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the console until it is stopped."""
+    parser = argparse.ArgumentParser(prog="tagwharf run console")
+    parser.add_argument("--config", type=Path, required=True)
+    path = parser.parse_args(arguments).config
+    configure("console")
+    try:
+        site = load_site(path)
+        journal = EventHistory(state_directory(site) / "events")
+        asyncio.run(serve(site, journal))
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EX_CONFIG
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

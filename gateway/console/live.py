@@ -1,0 +1,142 @@
+"""What the console shows now: kept from MQTT, bounded, handed out as differences.
+
+Ten thousand reads a second cannot be read by a person. The page gets a sample of the newest, and counts of all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+import msgspec
+
+from gateway.contract import batches, events, ledger
+from gateway.contract.topics import Topics
+
+READS_SHOWN: Final = 60
+EVENTS_SHOWN: Final = 100
+DEVICES_MOST: Final = 2_000
+READINGS_MOST: Final = 50_000
+
+
+class Live:
+    """The state of one site as the console shows it.
+
+    `feed` takes what MQTT brings; `whole` gives everything, `changes` what is new since it was asked last.
+    """
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+        self.connected = False
+        self.malformed = 0
+        self._root = Topics(site).root + "/"
+        self._reads: deque[dict[str, Any]] = deque(maxlen=READS_SHOWN)
+        self._new_reads: deque[dict[str, Any]] = deque(maxlen=READS_SHOWN)
+        self._reads_heard = 0
+        self._devices: dict[str, dict[str, Any]] = {}
+        self._readings: dict[str, dict[str, Any]] = {}
+        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_SHOWN)
+        self._new_events: deque[dict[str, Any]] = deque(maxlen=EVENTS_SHOWN)
+        self._alarms: dict[str, dict[str, Any]] = {}
+        self._ledgers: dict[str, dict[str, Any]] = {}
+        self._changed: set[str] = set()
+
+    @staticmethod
+    def topics(site: str) -> list[str]:
+        """What the console subscribes to."""
+        topics = Topics(site)
+        return [*topics.batches(), topics.event("+"), topics.alarm("+"), topics.ledger("+")]
+
+    def feed(self, topic: str, payload: bytes) -> None:
+        """Take one message; what is malformed is counted."""
+        levels = topic.removeprefix(self._root).split("/")
+        try:
+            self._sort(levels, payload)
+        except (msgspec.ValidationError, msgspec.DecodeError):
+            self.malformed += 1
+
+    def whole(self) -> dict[str, Any]:
+        """Everything, for a page that opens."""
+        return {
+            "site": self.site,
+            "connected": self.connected,
+            "reads": list(self._reads),
+            "reads_heard": self._reads_heard,
+            "devices": self._devices,
+            "readings": self._readings,
+            "events": list(self._events),
+            "alarms": self._alarms,
+            "ledgers": self._ledgers,
+            "malformed": self.malformed,
+        }
+
+    def changes(self) -> dict[str, Any]:
+        """What is new since this was asked last."""
+        changed, self._changed = self._changed, set()
+        parts = {
+            "devices": self._devices,
+            "readings": self._readings,
+            "alarms": self._alarms,
+            "ledgers": self._ledgers,
+        }
+        news: dict[str, Any] = {name: part for name, part in parts.items() if name in changed}
+        news |= {"connected": self.connected, "reads_heard": self._reads_heard, "malformed": self.malformed}
+        for name, fresh in (("reads", self._new_reads), ("events", self._new_events)):
+            if fresh:
+                news[name] = list(fresh)
+                fresh.clear()
+        return news
+
+    def _sort(self, levels: list[str], payload: bytes) -> None:
+        match levels:
+            case ["events", _]:
+                event = msgspec.to_builtins(events.decode_event(payload))
+                self._events.append(event)
+                self._new_events.append(event)
+            case ["alarms", alarm_id]:
+                self._alarm(alarm_id, payload)
+            case ["ledger", "rules"]:
+                self._ledgers["rules"] = msgspec.to_builtins(ledger.decode_rules_ledger(payload))
+                self._changed.add("ledgers")
+            case ["ledger", gateway]:
+                book = ledger.decode_edge_ledger(payload)
+                self._ledgers[gateway] = msgspec.to_builtins(book) | {
+                    "balanced": all(account.balanced for account in (book.tag_reads, book.readings, book.signals))
+                }
+                self._changed.add("ledgers")
+            case [_, _]:
+                self._batch(batches.decode(payload))
+            case _:
+                pass  # a topic of a later version
+
+    def _alarm(self, alarm_id: str, payload: bytes) -> None:
+        if payload:
+            alarm = events.decode_alarm(payload)
+            self._alarms[alarm_id] = msgspec.to_builtins(alarm)
+        if not payload or self._alarms[alarm_id]["state"] != "raised":
+            self._alarms.pop(alarm_id, None)
+        self._changed.add("alarms")
+
+    def _batch(self, batch: batches.Batch) -> None:
+        if isinstance(batch, batches.ReadBatch):
+            self._reads_heard += len(batch.reads)
+            for read in batch.reads[-READS_SHOWN:]:
+                row = {"device": batch.device, **msgspec.to_builtins(read)}
+                self._reads.append(row)
+                self._new_reads.append(row)
+        elif isinstance(batch, batches.StatusBatch):
+            if batch.device in self._devices or len(self._devices) < DEVICES_MOST:
+                self._devices[batch.device] = msgspec.to_builtins(batch)
+                self._changed.add("devices")
+        elif isinstance(batch, batches.ReadingBatch):
+            for reading in batch.readings:
+                key = "/".join(
+                    (batch.device, reading.quantity, reading.phase or "", str(reading.tariff or "")),
+                )
+                if key in self._readings or len(self._readings) < READINGS_MOST:
+                    self._readings[key] = {
+                        "meter": batch.device,
+                        "received_at_us": batch.received_at_us,
+                        **msgspec.to_builtins(reading),
+                    }
+            self._changed.add("readings")

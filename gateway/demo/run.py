@@ -1,0 +1,306 @@
+"""Runs the demonstration from start to report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from msgspec import structs
+from rich.console import Console
+from rich.live import Live as Picture
+
+from gateway.broker import EmbeddedBroker, free_port
+from gateway.config.load import load_site
+from gateway.config.models import SiteFile
+from gateway.console.live import Live
+from gateway.contract import batches, ledger
+from gateway.contract.topics import Topics
+from gateway.demo.children import Child, ChildDiedError
+from gateway.demo.report import PASSAGE, faults, report
+from gateway.demo.view import render
+from gateway.event_history import EventHistory
+from gateway.mqtt import BrokerError, Session, session, stay_connected
+
+READY_WITHIN_S: Final = 30.0
+SETTLE_S: Final = 5.0  # the last truck has gone; portals close, meters answer once more
+PICTURES_PER_S: Final = 4
+RETAINED_WITHIN_S: Final = 3.0
+PASSAGES_MOST: Final = 100_000
+US_PER_S: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """What the command line asks for.
+
+    Attributes:
+        duration_s: from the first truck to the end; None to run until interrupted.
+        broker: HOST:PORT of a real broker instead of the embedded one.
+        influx: URL of a real InfluxDB or VictoriaMetrics beside the event journal; its token is in `INFLUX_TOKEN`.
+        keep: keep everything in this directory; a temporary one otherwise.
+    """
+
+    scenario: str = "port_gate"
+    duration_s: float | None = None
+    report: Path | None = None
+    seed: int = 7
+    broker: str | None = None
+    influx: str | None = None
+    influx_bucket: str = "tagwharf"
+    influx_org: str = "tagwharf"
+    console_port: int = 8680
+    keep: Path | None = None
+
+
+def run(settings: DemoSettings) -> int:
+    """Run the demonstration; 0 when everything went as it should."""
+    screen = Console()
+    directory = settings.keep or Path(tempfile.mkdtemp(prefix="tagwharf-demo-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        made = asyncio.run(_Demo(settings, directory, screen).play())
+    except (ChildDiedError, TimeoutError) as error:
+        screen.print(f"[red]The demonstration failed:[/red] {error}", markup=True, highlight=False)
+        screen.print(f"Everything that was said is in {directory}", highlight=False)
+        return 1
+    wrong = faults(made) if settings.duration_s is not None else []
+    if settings.report is not None:
+        settings.report.write_text(json.dumps(made, indent=2) + "\n")
+    _summary(screen, made, wrong, settings)
+    if settings.keep is None and not wrong:
+        shutil.rmtree(directory, ignore_errors=True)
+    else:
+        screen.print(f"Logs, journals and the truth of this run are in {directory}", highlight=False)
+    return 1 if wrong else 0
+
+
+class _Demo:
+    """One run: the processes, the picture, the report."""
+
+    def __init__(self, settings: DemoSettings, directory: Path, screen: Console) -> None:
+        self.settings = settings
+        self.directory = directory
+        self.screen = screen
+        self.site_path = directory / "site.toml"
+        self.children: list[Child] = []
+        self._interrupted = asyncio.Event()
+
+    async def play(self) -> dict[str, Any]:
+        """Start everything, show it, stop it in order, and report."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupted.set)
+        async with AsyncExitStack() as stack:
+            host, port = await self._broker(stack)
+            stack.push_async_callback(self._stop_all)
+            console_port = self.settings.console_port
+            if not _is_free(console_port):
+                console_port = free_port()
+            simulator = await self._start_simulator(host, port, console_port)
+            site = load_site(self.site_path)
+            config = ("--config", str(self.site_path))
+            secrets = self._credentials()
+            rules = await self._start("rules", "rules", "run", *config, environment=secrets)
+            edge = await self._start("edge", "gateway.edge", *config)
+            await self._start("console", "gateway.console", *config)
+            address = f"http://{site.console.host}:{console_port}/"
+            if not self.screen.is_terminal:
+                self.screen.print(f"Playing {self.settings.scenario}; console: {address}", highlight=False)
+            states = await self._show(site, address)
+            # In the direction of the data: what the edge has sent is judged and stored before the rules daemon ends.
+            await edge.stop()
+            await rules.stop()
+            made = await self._report(site, states)
+            await simulator.stop()
+            return made
+
+    async def _broker(self, stack: AsyncExitStack) -> tuple[str, int]:
+        if self.settings.broker is not None:
+            host, _, port = self.settings.broker.rpartition(":")
+            return host or "127.0.0.1", int(port)
+        broker = await stack.enter_async_context(EmbeddedBroker(self.directory / "broker"))
+        return broker.host, broker.port
+
+    async def _start(self, name: str, *arguments: str, environment: dict[str, str] | None = None) -> Child:
+        child = await Child.start(name, self.directory, *arguments, environment=environment)
+        self.children.append(child)
+        return child
+
+    async def _start_simulator(self, host: str, port: int, console_port: int) -> Child:
+        arguments = [
+            *("simulator", self.settings.scenario, "--out", str(self.directory), "--seed", str(self.settings.seed)),
+            *("--fill", f"MQTT_HOST={host}", "--fill", f"MQTT_PORT={port}"),
+            *("--fill", f"STATE_DIR={self.directory / 'state'}"),
+        ]
+        if self.settings.duration_s is not None:
+            arguments += ["--for", f"{max(1.0, self.settings.duration_s - SETTLE_S):g}s"]
+        child = await self._start("simulator", *arguments)
+        async with asyncio.timeout(READY_WITHIN_S):
+            while not self.site_path.exists():
+                child.require_alive()
+                await asyncio.sleep(0.05)
+        with self.site_path.open("a") as file:
+            file.write(f"\n[console]\nport = {console_port}\n")
+            if self.settings.influx is not None:
+                values = {"url": self.settings.influx, "org": self.settings.influx_org}
+                values["bucket"] = self.settings.influx_bucket
+                lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+                file.write("\n".join(["\n[[sink]]", 'kind = "influxdb"', 'name = "influx"', *lines]) + "\n")
+        return child
+
+    def _credentials(self) -> dict[str, str]:
+        """The store's token, handed to the rules daemon as systemd does it."""
+        token = os.environ.get("INFLUX_TOKEN")
+        if self.settings.influx is None or not token:
+            return {}
+        directory = self.directory / "credentials"
+        directory.mkdir(mode=0o700, exist_ok=True)
+        (directory / "influx-influx").write_text(token)
+        return {"CREDENTIALS_DIRECTORY": str(directory)}
+
+    async def _show(self, site: SiteFile, address: str) -> dict[str, str]:
+        """Show the site until the end, and return the states of its devices just before."""
+        live = Live(site.site.name)
+        follow = asyncio.create_task(_follow(site, live))
+        ends_s = self._ends_s()
+        try:
+            with self._picture() as picture:
+                while not self._interrupted.is_set() and (ends_s is None or time.monotonic() < ends_s):
+                    for child in self.children:
+                        child.require_alive()
+                    left = "Ctrl-C ends it" if ends_s is None else f"{max(0, ends_s - time.monotonic()):.0f} s left"
+                    picture.update(render(live, address, left), refresh=True)
+                    await asyncio.sleep(1 / PICTURES_PER_S)
+        finally:
+            follow.cancel()
+            await asyncio.gather(follow, return_exceptions=True)
+        return {name: device["state"] for name, device in live.whole()["devices"].items()}
+
+    def _ends_s(self) -> float | None:
+        if self.settings.duration_s is None:
+            return None
+        start_us: int = json.loads((self.directory / "truth.json").read_text())["start_us"]
+        return time.monotonic() + start_us / US_PER_S - time.time() + self.settings.duration_s
+
+    def _picture(self) -> Picture | _Blind:
+        if not self.screen.is_terminal:
+            return _Blind()
+        return Picture(console=self.screen, auto_refresh=False, vertical_overflow="crop")
+
+    async def _report(self, site: SiteFile, states: dict[str, str]) -> dict[str, Any]:
+        """What the retained ledgers and statuses, the event journal and the truth say."""
+        edge, rules, devices = await _retained(site)
+        history = EventHistory(site.site.state_dir / "events")
+        passages = await asyncio.to_thread(history.recent_events, PASSAGES_MOST, (PASSAGE,))
+        truth = json.loads((self.directory / "truth.json").read_text())
+        if self.settings.duration_s is None:  # interrupted: what had not yet crossed by then is not to be expected
+            now_us = time.time_ns() // 1000 - round(SETTLE_S * US_PER_S)
+            truth["passages"] = [p for p in truth["passages"] if p["crosses_us"] < now_us]
+        known = {
+            name: structs.replace(status, state=states.get(name, status.state))  # they are offline by now
+            for name, status in devices.items()
+            if name != site.site.gateway
+        }
+        return report(edge, rules, known, passages, truth)
+
+    async def _stop_all(self) -> None:
+        for child in reversed(self.children):
+            await child.stop()
+
+
+class _Blind:
+    """Stands where no terminal is."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def update(self, picture: object, *, refresh: bool) -> None:
+        """Show nothing."""
+
+
+async def _follow(site: SiteFile, live: Live) -> None:
+    def changed(reason: str | None) -> None:
+        live.connected = reason is None
+
+    async def listen(link: Session) -> None:
+        while True:
+            message = await link.receive()
+            live.feed(message.topic, message.payload)
+
+    name = f"tagwharf-demo-{os.getpid()}"
+    await stay_connected(site.mqtt, listen, client_id=name, topics=Live.topics(site.site.name), changed=changed)
+
+
+async def _retained(site: SiteFile) -> tuple[ledger.EdgeLedger, ledger.RulesLedger, dict[str, batches.StatusBatch]]:
+    """The last words of the daemons, as the broker keeps them.
+
+    Raises:
+        ChildDiedError: a ledger is missing; a daemon did not say its last word.
+    """
+    topics = Topics(site.site.name)
+    edge: ledger.EdgeLedger | None = None
+    rules: ledger.RulesLedger | None = None
+    devices: dict[str, batches.StatusBatch] = {}
+    wanted = (topics.ledger("+"), topics.device("+", "status"))
+    try:
+        async with (
+            asyncio.timeout(RETAINED_WITHIN_S),
+            session(site.mqtt, client_id=f"tagwharf-report-{os.getpid()}", topics=wanted) as link,
+        ):
+            while True:
+                message = await link.receive()
+                if message.topic == topics.ledger("rules"):
+                    rules = ledger.decode_rules_ledger(message.payload)
+                elif message.topic.startswith(topics.ledger("")):
+                    edge = ledger.decode_edge_ledger(message.payload)
+                elif message.topic != topics.rules_status():
+                    batch = batches.decode(message.payload)
+                    assert isinstance(batch, batches.StatusBatch)
+                    devices[batch.device] = batch
+    except TimeoutError:
+        pass  # retained messages come at once; what has not come is not there
+    except BrokerError as error:
+        raise ChildDiedError(f"the broker is away at the end: {error}") from error
+    if edge is None or rules is None:
+        missing = "edge" if edge is None else "rules"
+        raise ChildDiedError(f"the {missing} daemon left no ledger; its log says why")
+    return edge, rules, devices
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _summary(screen: Console, made: dict[str, Any], wrong: list[str], settings: DemoSettings) -> None:
+    truth, book = made["truth"], made["ledger"]
+    screen.print(
+        f"{truth['detected']} of {truth['passages']} passages detected, {truth['wrong_direction']} with the wrong "
+        f"direction, {truth['ghosts']} ghosts; ledger {'balanced' if book['balanced'] else 'NOT balanced'}: "
+        f"{book['tag_reads']['heard']} tag reads and {book['readings']['heard']} readings heard, "
+        f"{book['points']['stored']} of {book['points']['made']} points stored; read to store "
+        f"p50 {made['latency_ms']['p50']:.0f} ms, p99 {made['latency_ms']['p99']:.0f} ms",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if settings.report is not None:
+        screen.print(f"report: {settings.report}", highlight=False)
+    for line in wrong:
+        screen.print(f"WRONG: {line}", highlight=False)

@@ -1,0 +1,103 @@
+from decimal import Decimal
+
+import msgspec
+
+from gateway.console.live import READS_SHOWN, Live
+from gateway.contract.batches import ReadBatch, Reading, ReadingBatch, StatusBatch, TagRead, encode
+from gateway.contract.events import Alarm, Evidence
+from gateway.contract.ledger import Account, EdgeLedger
+
+ROOT = "tagwharf/1/site/"
+EVIDENCE = Evidence(gateway="edge-1", epoch=1, sequence_from=1, sequence_to=1)
+
+
+def reads(count: int) -> bytes:
+    rows = [TagRead(epc=f"{number:024X}", antenna_port=1, read_point="p", seen_at_us=number) for number in range(count)]
+    return encode(ReadBatch(gateway="edge-1", device="gate-1", received_at_us=5, reads=rows))
+
+
+def test_all_reads_are_counted_and_the_newest_are_shown() -> None:
+    live = Live("site")
+    live.feed(ROOT + "gate-1/reads", reads(400))
+    whole = live.whole()
+    assert whole["reads_heard"] == 400
+    assert [row["epc"] for row in whole["reads"]] == [f"{n:024X}" for n in range(400 - READS_SHOWN, 400)]
+
+
+def test_changes_are_told_once() -> None:
+    live = Live("site")
+    live.feed(ROOT + "gate-1/reads", reads(2))
+    status = StatusBatch(gateway="edge-1", device="gate-1", received_at_us=1, state="online", reason="r", since_us=1)
+    live.feed(ROOT + "gate-1/status", encode(status))
+    first, second = live.changes(), live.changes()
+    assert len(first["reads"]) == 2
+    assert first["devices"]["gate-1"]["state"] == "online"
+    assert "reads" not in second
+    assert "devices" not in second
+
+
+def test_the_latest_reading_of_each_register_stands() -> None:
+    live = Live("site")
+    for value in ("100.1", "100.2"):
+        reading = Reading(quantity="voltage", obis="1-0:32.7.0", value=Decimal(value), unit="V", phase="a")
+        batch = ReadingBatch(gateway="edge-1", device="crane-1", received_at_us=7, readings=[reading])
+        live.feed(ROOT + "crane-1/readings", encode(batch))
+    assert live.whole()["readings"]["crane-1/voltage/a/"]["value"] == "100.2"
+
+
+def test_an_alarm_stands_until_it_is_cleared_or_its_topic_emptied() -> None:
+    live = Live("site")
+
+    def alarm(state: str) -> bytes:
+        return msgspec.json.encode(
+            Alarm(
+                id="a1",
+                rule="r",
+                severity="critical",
+                subject="s",
+                state=state,
+                since_us=1,
+                at_us=1,
+                message="m",
+                evidence=EVIDENCE,
+            )
+        )
+
+    live.feed(ROOT + "alarms/a1", alarm("raised"))
+    assert set(live.whole()["alarms"]) == {"a1"}
+    live.feed(ROOT + "alarms/a1", alarm("cleared"))
+    assert live.whole()["alarms"] == {}
+    live.feed(ROOT + "alarms/a1", alarm("raised"))
+    live.feed(ROOT + "alarms/a1", b"")
+    assert live.whole()["alarms"] == {}
+
+
+def test_a_ledger_says_whether_it_balances() -> None:
+    live = Live("site")
+    account = Account(heard=5, journalled=5, judged=4)
+    book = EdgeLedger(
+        gateway="edge-1",
+        epoch=1,
+        at_us=1,
+        next_sequence=2,
+        watermark=1,
+        tag_reads=account,
+        readings=Account(),
+        signals=Account(),
+    )
+    live.feed(ROOT + "ledger/edge-1", msgspec.json.encode(book))
+    assert live.whole()["ledgers"]["edge-1"]["balanced"] is False
+
+
+def test_what_is_malformed_is_counted_and_changes_nothing() -> None:
+    live = Live("site")
+    for topic, payload in (
+        ("gate-1/reads", b"{"),
+        ("events/passage", b"[]"),
+        ("ledger/rules", b'{"at_us": "x"}'),
+        ("gate-1/status", b"\xff"),
+    ):
+        live.feed(ROOT + topic, payload)
+    live.feed(ROOT + "a/b/c", b"of a later version")
+    assert live.malformed == 4
+    assert live.whole()["reads"] == []

@@ -1,0 +1,75 @@
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.contract.batches import (
+    Batch,
+    ReadBatch,
+    Reading,
+    ReadingBatch,
+    Signal,
+    SignalBatch,
+    StatusBatch,
+    TagRead,
+    TickBatch,
+    decode,
+    encode,
+    item_count,
+    kind_of,
+)
+
+HEAD = {"gateway": "edge-1", "epoch": 1, "sequence": 2, "ordinal": 3, "device": "gate-1", "received_at_us": 4}
+READS = st.lists(
+    st.builds(
+        TagRead,
+        epc=st.binary(max_size=62).map(lambda epc: epc.hex().upper()),
+        antenna_port=st.integers(1, 255),
+        read_point=st.just("p"),
+        seen_at_us=st.integers(0, 2**63 - 1),
+        rssi_dbm=st.none() | st.floats(-128, 0),
+        count=st.integers(1, 65535),
+        tid=st.none() | st.just("E280"),
+    ),
+    max_size=5,
+)
+
+
+@given(READS, st.integers(-(2**62), 2**62))
+def test_what_is_encoded_is_decoded(reads: list[TagRead], offset_us: int) -> None:
+    batch = ReadBatch(**HEAD, reads=reads, clock_offset_us=offset_us)  # type: ignore[arg-type]  # str and int by name
+    assert decode(encode(batch)) == batch
+    assert item_count(batch) == len(reads)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=3))
+def test_readings_stay_exact(value: Decimal) -> None:
+    reading = Reading(quantity="voltage", obis="1-0:32.7.0", value=value, unit="V", phase="a")
+    batch = ReadingBatch(**HEAD, readings=[reading])  # type: ignore[arg-type]  # str and int by name
+    back = decode(encode(batch))
+    assert isinstance(back, ReadingBatch)
+    assert str(back.readings[0].value) == str(value)
+
+
+def test_every_kind_names_itself() -> None:
+    batches: list[Batch] = [
+        ReadBatch(gateway="g", device="d", received_at_us=1, reads=[]),
+        ReadingBatch(gateway="g", device="d", received_at_us=1, readings=[]),
+        SignalBatch(gateway="g", device="d", received_at_us=1, signals=[Signal(name="loop", value=True)]),
+        StatusBatch(gateway="g", device="d", received_at_us=1, state="online", reason="r", since_us=1),
+        TickBatch(gateway="g", device="g", received_at_us=1, watched=["p"]),
+    ]
+    assert [kind_of(batch) for batch in batches] == ["reads", "readings", "signals", "status", "tick"]
+    assert [item_count(batch) for batch in batches] == [0, 0, 1, 0, 0]
+    assert all(f'"kind":"{kind_of(batch)}"'.encode() in encode(batch) for batch in batches)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"{", b"[]", b"null", b'{"kind":"reads"}', b'{"kind":"other"}', b"\xff\xfe", b"[" * 100_000, b'{"a":NaN}'],
+)
+def test_what_is_no_batch_is_refused(payload: bytes) -> None:
+    with pytest.raises((msgspec.DecodeError, RecursionError)):
+        decode(payload)

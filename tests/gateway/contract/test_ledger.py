@@ -1,0 +1,24 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.contract.ledger import Account, PointAccount
+
+COUNT = st.integers(0, 10**9)
+
+
+@given(COUNT, st.dictionaries(st.sampled_from(["a", "b"]), COUNT), COUNT, COUNT)
+def test_an_account_balances_exactly_when_everything_is_somewhere(
+    judged: int, dropped: dict[str, int], waiting: int, unjudged: int
+) -> None:
+    heard = judged + sum(dropped.values()) + waiting + unjudged
+    account = Account(heard=heard, judged=judged, dropped=dropped, waiting=waiting, unjudged=unjudged)
+    assert account.balanced
+    assert account.queued == waiting + unjudged
+    assert not Account(heard=heard + 1, judged=judged, dropped=dropped, waiting=waiting, unjudged=unjudged).balanced
+
+
+@given(COUNT, COUNT, COUNT)
+def test_points_balance(stored: int, refused: int, queued: int) -> None:
+    made = stored + refused + queued
+    assert PointAccount(made=made, stored=stored, refused=refused, queued=queued).balanced
+    assert not PointAccount(made=made + 1, stored=stored, refused=refused, queued=queued).balanced

@@ -1,0 +1,55 @@
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.config.load import load_site
+from simulator.__main__ import fill, main, seconds
+
+
+@pytest.mark.parametrize(("text", "expected"), [("30s", 30), ("2.5", 2.5), ("5min", 300), ("2h", 7200)])
+def test_times(text: str, expected: float) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1s", "0", "1d", "30 seconds"])
+def test_what_is_no_time_says_what_is(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="must be a time such as 30s"):
+        seconds(text)
+
+
+def test_places_are_filled_and_a_missing_value_is_named() -> None:
+    assert fill("a ${x-1} ${Y}", {"x-1": "1", "Y": "2"}) == "a 1 2"
+    with pytest.raises(ValueError, match="no value for B, C: give each as --fill NAME=VALUE"):
+        fill("${B} ${C} ${A}", {"A": ""})
+
+
+def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["moon"]) == 2
+    assert "there are: port_gate" in capsys.readouterr().err
+
+
+def test_a_scenario_listens_and_leaves_a_site_file_that_passes_the_check(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "simulator", "port_gate", "--out", tmp_path, "--for", "20s", stdout=-1
+        )
+        try:
+            async with asyncio.timeout(20):
+                while not (tmp_path / "site.toml").exists():
+                    await asyncio.sleep(0.05)
+            site = await asyncio.to_thread(load_site, tmp_path / "site.toml")
+            assert [reader.driver for reader in site.reader] == ["llrp", "llrp", "m100", "dlt645"]
+            for reader in site.reader:
+                host, _, port = reader.port.rpartition("://")[2].rpartition(":")
+                _, writer = await asyncio.open_connection(host, int(port))
+                writer.close()
+            assert json.loads((tmp_path / "truth.json").read_text())["passages"]
+        finally:
+            process.terminate()
+            assert await process.wait() == 0
+
+    asyncio.run(scenario())
