@@ -43,7 +43,7 @@ def driver(name: str) -> DriverSpec[Any]:
     known = drivers()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
         raise ConfigError(f"driver {name!r} is unknown{hint} known drivers: {', '.join(known)}")
     return known[name]
 

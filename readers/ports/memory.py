@@ -52,7 +52,8 @@ class MemoryPort:
     def feed(self, data: bytes) -> None:
         """Let `data` arrive here."""
         self._buffer += data
-        self._arrived.set()
+        if data:
+            self._arrived.set()
 
     async def receive(self, within_s: float) -> bytes:
         """Bytes that have come, or b"" after `within_s` seconds.

@@ -1,0 +1,140 @@
+"""Opens the port that a URL of the site file names, and says what is wrong with a URL without opening anything."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from readers.driver import DriverSpec, LineDefaults, Port
+from readers.errors import ConfigError
+from readers.ports.echo import EchoStrippingPort
+from readers.ports.rfc2217 import open_rfc2217
+from readers.ports.serial import LineSettings, open_tty
+from readers.ports.tcp import TlsSettings, open_tcp
+
+__all__ = ["LineSettings", "TlsSettings", "check_port_url", "open_port"]
+
+_NETWORK: Final = ("tcp", "tls")
+_LINE: Final = ("serial", "socket", "rfc2217")
+_SHOWN: Final = {
+    "tcp": "tcp://HOST[:PORT]",
+    "tls": "tls://HOST[:PORT]",
+    "serial": "/dev/serial/by-id/NAME",
+    "socket": "socket://HOST:PORT",
+    "rfc2217": "rfc2217://HOST:PORT",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A URL that was understood; `host` is a path for serial lines."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+async def open_port(
+    url: str, spec: DriverSpec[Any], *, line: LineSettings | None = None, tls: TlsSettings | None = None
+) -> Port:
+    """Open the link to a device.
+
+    Ports of local and RFC 2217 lines are `SerialPort`s. `tcp://` and `socket://` are the same bytes: the device server
+    keeps the settings of its line to itself.
+
+    Raises:
+        LinkError: it cannot be opened now. ConfigError: the URL or a certificate file is wrong.
+    """
+    target, faults = _understand(url, spec)
+    if target is None:
+        raise ConfigError("; ".join(faults))
+    wanted = line or LineSettings()
+    settings = wanted.over(spec.line or LineDefaults(baud=9600))
+    port: Port
+    if target.scheme == "serial":
+        port = open_tty(target.host, settings)
+    elif target.scheme == "rfc2217":
+        port = await open_rfc2217(target.host, target.port, settings)
+    elif target.scheme == "tls":
+        port = await open_tcp(target.host, target.port, tls or TlsSettings())
+    else:
+        port = await open_tcp(target.host, target.port)
+    return EchoStrippingPort(port) if wanted.strip_echo else port
+
+
+def check_port_url(url: str, spec: DriverSpec[Any]) -> list[str]:
+    """What is wrong with a port URL for this driver, one sentence each; empty when nothing is. Opens nothing."""
+    return _understand(url, spec)[1]
+
+
+def _understand(url: str, spec: DriverSpec[Any]) -> tuple[_Target | None, list[str]]:
+    allowed = _allowed(spec)
+    forms = " or ".join(_SHOWN[scheme] for scheme in allowed)
+    if url.startswith("/"):
+        scheme, parts = "serial", None
+    else:
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            return None, [f"port {url!r} is no URL ({error}); allowed for driver {spec.name}: {forms}"]
+        scheme = parts.scheme
+    if scheme not in _SHOWN:
+        near = difflib.get_close_matches(scheme, _SHOWN, n=1)
+        hint = f"; did you mean {near[0]}://?" if near else ""
+        return None, [f"port {url!r} has no known scheme{hint}; allowed for driver {spec.name}: {forms}"]
+    if scheme not in allowed:
+        what = "a serial line" if scheme in _LINE else "a network connection"
+        return None, [f"port {url!r}: driver {spec.name} does not speak over {what}; allowed: {forms}"]
+    if scheme == "serial":
+        return _understand_line(url, parts)
+    assert parts is not None
+    return _understand_host(url, parts, {"tcp": spec.tcp_port, "tls": spec.tls_port}.get(scheme), spec.name)
+
+
+def _allowed(spec: DriverSpec[Any]) -> list[str]:
+    """A serial protocol may come over plain TCP too, from a device server in raw mode."""
+    return [*(_LINE if spec.line is not None else ()), *_NETWORK]
+
+
+def _understand_line(url: str, parts: SplitResult | None) -> tuple[_Target | None, list[str]]:
+    path = url if parts is None else parts.path
+    if parts is not None and parts.netloc:
+        return None, [f"port {url!r}: a local line needs three slashes, serial:///dev/..., or just its path /dev/..."]
+    if not path.startswith("/dev/") or path.endswith("/"):
+        return None, [f"port {url!r}: a serial line is a path below /dev, best one of /dev/serial/by-id/"]
+    return _Target("serial", path, 0), []
+
+
+def _understand_host(
+    url: str, parts: SplitResult, default_port: int | None, driver: str
+) -> tuple[_Target | None, list[str]]:
+    faults = []
+    if parts.username is not None or parts.password is not None:
+        url = _without_user(url)
+        faults.append(f"port {url!r}: a user or password has no place here")
+    try:
+        number = parts.port
+    except ValueError:
+        number = 0
+    if number == 0:
+        faults.append(f"port {url!r}: the port number must be 1 to 65535")
+    if not parts.hostname:
+        faults.append(f"port {url!r} names no host")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        faults.append(f"port {url!r}: nothing may follow the host and the port number")
+    if number is None:
+        number = default_port
+    if number is None:
+        faults.append(f"port {url!r} names no port number, and driver {driver} has no usual one for {parts.scheme}://")
+    if faults or number is None:
+        return None, faults
+    assert parts.hostname
+    return _Target(parts.scheme, parts.hostname, number), []
+
+
+def _without_user(url: str) -> str:
+    """A password must not reach a screen or a log."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://...@{rest.rpartition('@')[2]}"

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from readers.codecs.dlt645_registers import BLOCKS
+from readers.meters.dlt645 import Dlt645Driver, Dlt645Settings
+from readers.observations import Condition, DeviceInfo, Observation, Reading, Readings, Rejected, Watching
+from readers.ports.memory import MemoryPort, run
+from readers.quantities import Phase, Quality, Quantity
+from simulator.device import MeterState
+from simulator.meters.dlt645 import Behaviour, serve
+from tests.support.talk import talk, talk_for
+
+D = Decimal
+STATE = MeterState(
+    active_energy_import_wh=D(1_234_560),
+    active_energy_import_by_tariff_wh=(D(34_560), D(200_000), D(400_000), D(600_000)),
+    active_energy_export_wh=D(260),
+    voltage_v=(D("230.3"), D("229.8"), None),
+    current_a=(D("12.345"), D("-1.500"), None),
+    active_power_w=(D("2500.0"), D("-344.7"), None),
+    reactive_power_var=(D("100.0"), D("-50.0"), None),
+    power_factor=(D("0.995"), D("-0.500"), None),
+    frequency_hz=D("49.98"),
+    active_demand_w=D("3250.0"),
+)
+
+
+class Steady:
+    def state(self, now_us: int) -> MeterState:
+        assert now_us > 0
+        return STATE
+
+
+def settings(addresses: Sequence[str], **more: Any) -> Dlt645Settings:
+    meters = [{"name": f"m{n}", "address": address} for n, address in enumerate(addresses)]
+    return Dlt645Settings.model_validate({"meters": meters, **more})
+
+
+def meters(addresses: Sequence[str]) -> dict[str, Steady]:
+    return {address: Steady() for address in addresses}
+
+
+def listen(
+    seconds: float,
+    given: Dlt645Settings,
+    addresses: Sequence[str],
+    behaviours: Mapping[str, Behaviour] | None = None,
+    mangle: Callable[[bytes], list[bytes]] | None = None,
+    baud: int | None = None,
+) -> list[Observation]:
+    def device(port: MemoryPort) -> Coroutine[Any, Any, None]:
+        return serve(port, meters(addresses), behaviours, baud=baud)
+
+    return talk(seconds, Dlt645Driver(given), device, mangle)
+
+
+def readings(heard: Sequence[Observation], source: str = "m0") -> list[Reading]:
+    return [r for o in heard if isinstance(o, Readings) and o.source == source for r in o.readings]
+
+
+def by_name(heard: Sequence[Observation]) -> dict[tuple[Quantity, Phase | None, int | None], Decimal | None]:
+    return {(r.quantity, r.phase, r.tariff): r.value for r in readings(heard)}
+
+
+A1, A2, A3 = "000000000161", "151230011061", "201709320072"
+USUAL_READINGS = 5 + 1 + 3 + 3 + 4 + 4 + 1 + 1
+
+
+def test_all_that_is_usual_is_read_exactly() -> None:
+    heard = listen(50, settings([A1]), [A1])
+    q, a, b, c = Quantity, Phase.A, Phase.B, Phase.C
+    assert by_name(heard) == {
+        (q.ACTIVE_ENERGY_IMPORT, None, None): D(1_234_560),
+        (q.ACTIVE_ENERGY_IMPORT, None, 1): D(34_560),
+        (q.ACTIVE_ENERGY_IMPORT, None, 2): D(200_000),
+        (q.ACTIVE_ENERGY_IMPORT, None, 3): D(400_000),
+        (q.ACTIVE_ENERGY_IMPORT, None, 4): D(600_000),
+        (q.ACTIVE_ENERGY_EXPORT, None, None): D(260),
+        (q.VOLTAGE, a, None): D("230.3"),
+        (q.VOLTAGE, b, None): D("229.8"),
+        (q.VOLTAGE, c, None): None,
+        (q.CURRENT, a, None): D("12.345"),
+        (q.CURRENT, b, None): D("-1.5"),
+        (q.CURRENT, c, None): None,
+        (q.ACTIVE_POWER, None, None): D("2155.3"),
+        (q.ACTIVE_POWER, a, None): D(2500),
+        (q.ACTIVE_POWER, b, None): D("-344.7"),
+        (q.ACTIVE_POWER, c, None): None,
+        (q.POWER_FACTOR, None, None): D("0.999"),
+        (q.POWER_FACTOR, a, None): D("0.995"),
+        (q.POWER_FACTOR, b, None): D("-0.5"),
+        (q.POWER_FACTOR, c, None): None,
+        (q.FREQUENCY, None, None): D("49.98"),
+        (q.ACTIVE_DEMAND, None, None): D(3250),
+    }
+    assert {r.phase for r in readings(heard) if r.quality is Quality.ABSENT} == {Phase.C}
+    assert [o for o in heard if isinstance(o, DeviceInfo)] == [DeviceInfo(serial=A1, source="m0")]
+    assert [o for o in heard if isinstance(o, Watching)] == [Watching(source="m0")]
+    assert not [o for o in heard if isinstance(o, Rejected | Condition)]
+
+
+def test_the_poll_keeps_its_rhythm() -> None:
+    heard = listen(600 - 5, settings([A1], read=["energy_export"]), [A1])
+    times = [o.received_at_us for o in heard if isinstance(o, Readings)]
+    assert len(times) == 10
+    assert {later - sooner for sooner, later in itertools.pairwise(times)} <= {
+        60_000_000 + slip for slip in range(-2, 3)
+    }
+
+
+def test_a_meter_without_blocks_is_read_one_by_one_from_then_on() -> None:
+    heard = listen(170, settings([A1]), [A1], {A1: Behaviour(refuses_blocks=True)})
+    assert len(readings(heard)) == 3 * USUAL_READINGS
+    assert not [o for o in heard if isinstance(o, Rejected | Condition)]
+
+
+def test_a_meter_that_ignores_blocks_is_read_one_by_one() -> None:
+    behaviours = {A1: Behaviour(ignores=frozenset(BLOCKS))}
+    heard = listen(290, settings([A1]), [A1], behaviours)
+    assert len(readings(heard)) == 5 * USUAL_READINGS
+    assert [o for o in heard if isinstance(o, Watching)] == [Watching(source="m0")]
+    assert not [o for o in heard if isinstance(o, Condition)]
+
+
+def test_a_meter_that_ignores_one_register_is_not_silent() -> None:
+    behaviours = {A1: Behaviour(ignores=frozenset({0x02800002}))}
+    heard = listen(290, settings([A1]), [A1], behaviours)
+    assert len(readings(heard)) == 5 * (USUAL_READINGS - 1)
+    assert [o for o in heard if isinstance(o, Watching)] == [Watching(source="m0")]
+    conditions = [(o.name, o.key) for o in heard if isinstance(o, Condition)]
+    assert conditions == [("register_unsupported", "02800002")]
+
+
+def test_a_silent_meter_does_not_starve_the_others_and_comes_back() -> None:
+    dead = Behaviour(silent=True)
+    given = settings([A1, A2, A3], poll_s=10)
+
+    async def revive(port: MemoryPort) -> None:
+        await port.pause(1000)
+        dead.silent = False
+
+    async def scene() -> list[Observation]:
+        async def device(port: MemoryPort) -> None:
+            await serve(port, meters([A1, A2, A3]), {A2: dead})
+
+        clock = MemoryPort("clock")
+        return await talk_for(1800, Dlt645Driver(given), device, meanwhile=lambda: revive(clock))
+
+    heard = run(scene())
+    assert len(readings(heard, "m0")) >= 178 * USUAL_READINGS
+    assert len(readings(heard, "m2")) >= 178 * USUAL_READINGS
+    assert readings(heard, "m1")
+    states = [o for o in heard if isinstance(o, Watching) and o.source == "m1"]
+    assert states == [Watching(source="m1", active=False), Watching(source="m1")]
+    conditions = [(o.name, o.active, o.source) for o in heard if isinstance(o, Condition)]
+    assert conditions == [("meter_silent", True, "m1"), ("meter_silent", False, "m1")]
+    detail = next(o.detail for o in heard if isinstance(o, Condition))
+    assert "meter 151230011061 was asked" in detail
+
+
+def test_a_reply_in_several_frames_is_one_reply() -> None:
+    heard = listen(50, settings([A1]), [A1], {A1: Behaviour(part_bytes=3)})
+    assert len(readings(heard)) == USUAL_READINGS
+    assert not [o for o in heard if isinstance(o, Rejected | Condition)]
+
+
+def test_a_meter_alone_on_its_line_needs_no_address() -> None:
+    given = Dlt645Settings.model_validate({"meters": [{"name": "m0"}]})
+    heard = listen(50, given, [A3])
+    assert len(readings(heard)) == USUAL_READINGS
+    assert DeviceInfo(serial=A3, source="m0") in heard
+
+
+def test_two_meters_that_answer_at_once_are_never_taken_for_one() -> None:
+    given = Dlt645Settings.model_validate({"meters": [{"name": "m0"}]})
+    heard = listen(50, given, [A2, A3])
+    assert not readings(heard)
+    assert ("meter_silent", True) in [(o.name, o.active) for o in heard if isinstance(o, Condition)]
+    assert [o for o in heard if isinstance(o, Rejected)]
+
+
+def test_a_late_reply_is_not_taken_for_the_next_answer() -> None:
+    late = Behaviour(reply_delay_s=1.2)  # beyond the deadline of this question, within that of the next
+    heard = listen(300, settings([A1, A2]), [A1, A2], {A1: late})
+    assert {r.value for r in readings(heard, "m1") if r.quantity is Quantity.ACTIVE_ENERGY_EXPORT} == {D(260)}
+    assert {o.reason for o in heard if isinstance(o, Rejected)} & {"late", "foreign_address", "foreign_identifier"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_a_bad_line_no_wrong_value_is_reported(seed: int) -> None:
+    rng = Random(seed)
+
+    def mangle(data: bytes) -> list[bytes]:
+        dice = rng.random()
+        at = rng.randrange(len(data))
+        if dice < 0.05:
+            return []
+        if dice < 0.10:
+            return [data[:at]]
+        if dice < 0.15:
+            return [data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]]
+        if dice < 0.20:
+            return [rng.randbytes(9), data]
+        return [data[:at], data[at:]]
+
+    right = by_name(listen(50, settings([A1]), [A1]))
+    heard = listen(3600, settings([A1]), [A1], mangle=mangle)
+    found = Counter((r.quantity, r.phase, r.tariff, r.value) for r in readings(heard))
+    assert set(found) == {(*key, value) for key, value in right.items()}
+    assert sum(found.values()) > 50 * USUAL_READINGS
+
+
+@pytest.mark.parametrize("baud", [1200, 2400, 9600])
+def test_true_byte_times_fit_into_the_deadlines(baud: int) -> None:
+    heard = listen(58, settings([A1]), [A1], {A1: Behaviour(reply_delay_s=0.5)}, baud=baud)
+    assert len(readings(heard)) == USUAL_READINGS
+    assert not [o for o in heard if isinstance(o, Rejected | Condition)]
+
+
+def test_fifty_meters_are_read_within_a_tenth_of_what_the_line_can() -> None:
+    addresses = [f"{n:012d}" for n in range(1, 51)]
+    read = ["energy", "voltage", "current", "power", "power_factor"]
+    given = settings(addresses, read=read, wake_up_bytes=4, poll_s=1)
+    behaviours = {address: Behaviour(reply_delay_s=0.02, preamble=4) for address in addresses}
+    heard = listen(120, given, addresses, behaviours, baud=2400)
+    replies = sum(isinstance(o, Readings) for o in heard)
+    data_bytes = (20, 6, 9, 12, 8)
+    line_s = [(20 + 20 + size) * 11 / 2400 + 0.02 for size in data_bytes]
+    possible = 120 / (sum(line_s) / len(line_s))
+    assert replies > 0.9 * possible
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"meters": []}, "at least 1 item"),
+        ({"meters": [{"name": "a", "address": "12x"}]}, "must be the 1 to 12 decimal digits"),
+        ({"meters": [{"name": "a", "address": "1234567890123"}]}, "must be the 1 to 12 decimal digits"),
+        ({"meters": [{"name": "A b", "address": "1"}]}, "should match pattern"),
+        ({"meters": [{"name": "a", "address": "1"}, {"name": "a", "address": "2"}]}, "name a is given twice"),
+        ({"meters": [{"name": "a", "address": "1"}, {"name": "b", "address": "01"}]}, "address 000000000001 is given"),
+        ({"meters": [{"name": "a", "address": "1"}, {"name": "b"}]}, "b has no address"),
+        ({"meters": [{"name": "a"}], "poll_s": 0.5}, "greater than or equal to 1"),
+        ({"meters": [{"name": "a"}], "read": ["volts"]}, "Input should be"),
+        ({"meters": [{"name": "a"}], "password": "000000"}, "Extra inputs"),
+    ],
+)
+def test_wrong_settings_say_what_is_wrong(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Dlt645Settings.model_validate(wrong)
+
+
+def test_the_meters_are_the_sources() -> None:
+    assert settings([A1, A2]).sources() == ("m0", "m1")
+    assert settings(["161"]).meters[0].address == A1

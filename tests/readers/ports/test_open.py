@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from readers.driver import DriverSettings, DriverSpec, Kind, LineDefaults, Port, Report
+from readers.errors import ConfigError, LinkError
+from readers.ports.echo import EchoStrippingPort
+from readers.ports.open import LineSettings, check_port_url, open_port
+from readers.ports.serial import TtyPort
+from readers.ports.tcp import TcpPort
+from simulator.pty import PtyPort
+
+
+class Quiet:
+    def __init__(self, settings: DriverSettings) -> None:
+        self.settings = settings
+
+    async def run(self, port: Port, report: Report) -> None:
+        raise NotImplementedError
+
+
+NETWORK: DriverSpec[Any] = DriverSpec("netty", Kind.RFID, DriverSettings, Quiet, "", tcp_port=5084, tls_port=5085)
+SERIAL: DriverSpec[Any] = DriverSpec("liney", Kind.METER, DriverSettings, Quiet, "", line=LineDefaults(2400))
+
+
+@pytest.mark.parametrize(
+    ("url", "spec"),
+    [
+        ("tcp://10.0.0.7", NETWORK),
+        ("tcp://reader-7.example:5084", NETWORK),
+        ("tcp://[fe80::1]:5084/", NETWORK),
+        ("tls://10.0.0.7", NETWORK),
+        ("tcp://10.0.0.7:4001", SERIAL),
+        ("socket://10.0.0.7:4001", SERIAL),
+        ("rfc2217://10.0.0.7:4001", SERIAL),
+        ("/dev/ttyUSB0", SERIAL),
+        ("/dev/serial/by-id/usb-FTDI_FT232R_A1-if00-port0", SERIAL),
+        ("serial:///dev/ttyUSB0", SERIAL),
+    ],
+)
+def test_a_good_url_has_no_fault(url: str, spec: DriverSpec[Any]) -> None:
+    assert check_port_url(url, spec) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "spec", "fault"),
+    [
+        (
+            "tpc://10.0.0.7",
+            NETWORK,
+            "did you mean tcp://?; allowed for driver netty: tcp://HOST[:PORT] or tls://HOST[:PORT]",
+        ),
+        ("10.0.0.7", NETWORK, "port '10.0.0.7' has no known scheme; allowed for driver netty"),
+        ("", SERIAL, "port '' has no known scheme"),
+        ("ttyUSB0", SERIAL, "port 'ttyUSB0' has no known scheme; allowed for driver liney: /dev/serial/by-id/NAME or"),
+        ("/dev/ttyUSB0", NETWORK, "driver netty does not speak over a serial line; allowed: tcp://"),
+        ("socket://10.0.0.7:4001", NETWORK, "does not speak over a serial line"),
+        ("tcp://", NETWORK, "names no host"),
+        ("tcp://10.0.0.7", SERIAL, "names no port number, and driver liney has no usual one for tcp://"),
+        ("socket://10.0.0.7", SERIAL, "names no port number"),
+        ("tcp://10.0.0.7:70000", NETWORK, "the port number must be 1 to 65535"),
+        ("tcp://10.0.0.7:0", NETWORK, "the port number must be 1 to 65535"),
+        ("tcp://10.0.0.7:x", NETWORK, "the port number must be 1 to 65535"),
+        ("tcp://10.0.0.7:5084/x?y", NETWORK, "nothing may follow the host and the port number"),
+        ("tcp://[fe80::1", NETWORK, "is no URL"),
+        ("serial://ttyUSB0", SERIAL, "needs three slashes"),
+        ("/tmp/line", SERIAL, "a serial line is a path below /dev"),
+        ("/dev/", SERIAL, "a serial line is a path below /dev"),
+    ],
+)
+def test_a_wrong_url_is_one_clear_fault(url: str, spec: DriverSpec[Any], fault: str) -> None:
+    faults = check_port_url(url, spec)
+    assert len(faults) == 1
+    assert fault in faults[0]
+    with pytest.raises(ConfigError) as raised:
+        asyncio.run(open_port(url, spec))
+    assert str(raised.value) == faults[0]
+
+
+def test_several_faults_are_told_together_and_no_password_is_shown() -> None:
+    faults = check_port_url("tcp://user:secret@10.0.0.7:0/x", NETWORK)
+    assert len(faults) == 3
+    assert "tcp://...@10.0.0.7:0/x" in " ".join(faults)
+    assert "secret" not in " ".join(faults)
+
+
+def test_each_scheme_opens_its_port() -> None:
+    async def scene() -> None:
+        device = PtyPort.open()
+        for url in (device.path, f"serial://{device.path}"):
+            line = await open_port(url, SERIAL)
+            assert isinstance(line, TtyPort)
+            assert line.baud == 2400
+            await line.close()
+        faster = await open_port(device.path, SERIAL, line=LineSettings(baud=9600))
+        assert isinstance(faster, TtyPort)
+        assert faster.baud == 9600
+        await faster.close()
+        echoing = await open_port(device.path, SERIAL, line=LineSettings(strip_echo=True))
+        assert isinstance(echoing, EchoStrippingPort)
+        assert echoing.baud == 2400
+        echoing.set_baud(1200)
+        assert echoing.baud == 1200
+        await echoing.close()
+        await device.close()
+
+        async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
+            number = server.sockets[0].getsockname()[1]
+            for scheme in ("tcp", "socket"):
+                link = await open_port(f"{scheme}://127.0.0.1:{number}", SERIAL)
+                assert isinstance(link, TcpPort)
+                await link.close()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scene())
+
+
+def test_a_network_port_that_nobody_serves_names_its_scheme() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+    for scheme, spec in (("tls", NETWORK), ("rfc2217", SERIAL)):
+        with pytest.raises(LinkError, match=f"{scheme}://127.0.0.1:{number}: cannot"):
+            asyncio.run(open_port(f"{scheme}://127.0.0.1:{number}", spec))
