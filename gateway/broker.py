@@ -3,7 +3,8 @@
 It serves where nothing is installed: demos, tests, small sites. The journal of the edge is the source of truth, so the
 broker's own durability does not matter; it keeps retained messages in its directory all the same.
 
-Source: NATS documentation, MQTT configuration: `max_ack_pending` (default 100) is the window of a QoS 1 subscription.
+Source: NATS documentation, MQTT configuration: `max_ack_pending` (default 100) is the window of a QoS 1 subscription, and
+the windows of one client together may not exceed 65,535: a subscription beyond that is refused.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ HOST: Final = "127.0.0.1"
 READY_WITHIN_S: Final = 15.0
 STOP_WITHIN_S: Final = 5.0
 POLL_S: Final = 0.05
+WINDOW: Final = 4_000  # for each subscription; sixteen of them stay below the limit of a client
 _CONFIGURATION: Final = """\
 server_name: tagwharf
 listen: {host}:{nats_port}
 pid_file: {directory}/nats.pid
 log_file: {directory}/nats.log
 jetstream {{ store_dir: "{directory}/store", max_memory_store: 128MB, max_file_store: 2GB }}
-mqtt {{ host: {host}, port: {port}, ack_wait: "60s", max_ack_pending: 65535 }}
+mqtt {{ host: {host}, port: {port}, ack_wait: "60s", max_ack_pending: {window} }}
 max_payload: 4MB
 max_pending: 256MB
 """
@@ -66,7 +68,9 @@ class EmbeddedBroker:
         self.directory.mkdir(parents=True, exist_ok=True)
         settings = self.directory / "nats.conf"
         settings.write_text(
-            _CONFIGURATION.format(host=self.host, port=self.port, nats_port=free_port(), directory=self.directory)
+            _CONFIGURATION.format(
+                host=self.host, port=self.port, nats_port=free_port(), directory=self.directory, window=WINDOW
+            )
         )
         self._process = await asyncio.create_subprocess_exec(
             program(), "-c", settings, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL

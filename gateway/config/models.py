@@ -241,6 +241,7 @@ class InfluxSink(SinkBase):
     user: str | None = Field(
         None, description="User (v1). The token or password is the systemd credential `influx-{name}`."
     )
+    gzip: bool = Field(default=False, description="Compress requests: for a thin line; costs twice the work.")
     batch_lines: int = Field(5000, ge=1, le=50_000, description="Lines in one request at most.")
     timeout_s: PositiveSeconds = Field(10, description="How long one request may take.")
     series_budget: int = Field(100_000, ge=1, description="Distinct series before the cardinality guard alarms.")

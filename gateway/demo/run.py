@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.live import Live as Picture
 
 from gateway.broker import EmbeddedBroker, free_port
-from gateway.config.load import load_site
+from gateway.config.load import load_site, state_directory
 from gateway.config.models import SiteFile
 from gateway.console.live import Live
 from gateway.contract import batches, ledger
@@ -200,7 +200,7 @@ class _Demo:
     async def _report(self, site: SiteFile, states: dict[str, str]) -> dict[str, Any]:
         """What the retained ledgers and statuses, the event journal and the truth say."""
         edge, rules, devices = await _retained(site)
-        history = EventHistory(site.site.state_dir / "events")
+        history = EventHistory(state_directory(site) / "events")
         passages = await asyncio.to_thread(history.recent_events, PASSAGES_MOST, (PASSAGE,))
         truth = json.loads((self.directory / "truth.json").read_text())
         if self.settings.duration_s is None:  # interrupted: what had not yet crossed by then is not to be expected
