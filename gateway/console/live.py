@@ -118,6 +118,10 @@ class Live:
         self._changed.add("alarms")
 
     def _batch(self, batch: batches.Batch) -> None:
+        items = batches.item_count(batch)
+        if items and (device := self._devices.get(batch.device)) is not None:
+            device["heard"] = device.get("heard", 0) + items  # a status comes only when something else changes
+            self._changed.add("devices")
         if isinstance(batch, batches.ReadBatch):
             self._reads_heard += len(batch.reads)
             for read in batch.reads[-READS_SHOWN:]:

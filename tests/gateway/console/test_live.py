@@ -36,6 +36,16 @@ def test_changes_are_told_once() -> None:
     assert "devices" not in second
 
 
+def test_what_a_device_said_is_counted_on_from_its_last_status() -> None:
+    live = Live("site")
+    status = StatusBatch(
+        gateway="edge-1", device="gate-1", received_at_us=1, state="online", reason="r", since_us=1, heard=1000
+    )
+    live.feed(ROOT + "gate-1/status", encode(status))
+    live.feed(ROOT + "gate-1/reads", reads(7))
+    assert live.changes()["devices"]["gate-1"]["heard"] == 1007
+
+
 def test_the_latest_reading_of_each_register_stands() -> None:
     live = Live("site")
     for value in ("100.1", "100.2"):
