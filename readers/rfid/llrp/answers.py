@@ -1,0 +1,350 @@
+"""What the reader says, apart from tag reads: sllurp's tables decode the messages that they know.
+
+Nothing of sllurp leaves this module but plain numbers, texts and bytes in the dataclasses below.
+Source of what sllurp lacks: LLRP 1.0.1 section 16.1, LLRP 1.1 section 17.1 (message and parameter numbers).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sllurp import llrp_proto
+
+from readers.errors import FrameError
+from readers.rfid.llrp.control import CUSTOM_HEAD
+from readers.rfid.llrp.framing import parameters
+
+_LLRP_STATUS: Final = 287
+_FIELD_ERROR: Final = 288
+_PARAMETER_ERROR: Final = 289
+_ROSPEC: Final = 177
+_STATUS_HEAD: Final = struct.Struct(">HH")
+DEVICE_ERROR: Final = 401  # R_DeviceError: a fault of the reader itself, which may pass
+_LONGEST_TEXT: Final = 200
+# Real answers are a few KiB. sllurp needs some 3 us for each parameter, of 4 bytes at least, and nothing else of this
+# process runs meanwhile: this keeps a hostile answer below half a second.
+_LARGEST_ANSWER_BYTES: Final = 1 << 19
+
+# Everything that sllurp's decoders can throw at bytes that are not what they should be.
+_SLLURP_ERRORS: Final = (
+    struct.error,
+    llrp_proto.LLRPError,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """LLRPStatus: code 0 is success."""
+
+    code: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the reader did what it was asked."""
+        return self.code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class RfMode:
+    """One entry of UHFC1G2RFModeTable. `miller` is 1 for FM0, else 2, 4, 8; `spectral_mask` 3 is for dense readers."""
+
+    identifier: int
+    miller: int
+    spectral_mask: int
+    rate_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the reader can do, of GET_READER_CAPABILITIES_RESPONSE. Frequencies in kHz, power by table index in dBm."""
+
+    manufacturer: int
+    model: int
+    firmware: str
+    antenna_count: int
+    has_utc_clock: bool
+    can_hold: bool
+    can_warn_buffer: bool
+    power_dbm: Mapping[int, float]
+    hop_table_ids: tuple[int, ...]
+    fixed_channels_khz: tuple[int, ...]
+    modes: tuple[RfMode, ...]
+    hopping: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What GET_READER_CONFIG_RESPONSE says; None where it says nothing."""
+
+    reader_id: str
+    connected: Mapping[int, bool]
+    keepalive_ms: int | None
+    holds: bool | None
+    link_monitor_keepalives: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AntennaSetting:
+    """What one AntennaConfiguration of a ROSpec says; antenna port 0 means all, None that nothing is said."""
+
+    antenna_port: int
+    power_index: int | None
+    hop_table_id: int | None
+    channel_index: int | None
+    mode_identifier: int | None
+    session: int | None
+    tag_population: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rospec:
+    """A ROSpec as the reader holds it. `state` is 0 disabled, 1 inactive, 2 active."""
+
+    id: int
+    state: int
+    antenna_ports: tuple[int, ...]
+    antennas: tuple[AntennaSetting, ...]
+    report_trigger: str | None
+    report_n: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """READER_EVENT_NOTIFICATION; None where it says nothing of that sort."""
+
+    utc_us: int | None = None
+    uptime_us: int | None = None
+    connection_attempt: int | None = None
+    closes: bool = False
+    antenna: tuple[int, bool] | None = None  # port, connected
+    buffer_fill_percent: int | None = None
+    buffer_overflow: bool = False
+    exception: str | None = None
+    rospec: tuple[str, int] | None = None  # what happened, ROSpec id
+    gpi: tuple[int, bool] | None = None
+    unknown: int = 0
+
+
+def status(payload: bytes) -> Status:
+    """The LLRPStatus among the parameters of an answer.
+
+    Raises:
+        FrameError: there is none, or the answer is damaged.
+    """
+    for parameter in parameters(payload):
+        if parameter.type == _LLRP_STATUS:
+            code, text_bytes = _STATUS_HEAD.unpack_from(_long_enough(parameter.value, _STATUS_HEAD.size))
+            text = shown(parameter.value[_STATUS_HEAD.size : _STATUS_HEAD.size + text_bytes])
+            inner = _causes(parameter.value[_STATUS_HEAD.size + text_bytes :])
+            name = llrp_proto.Error_Type2Name.get(code, "an unknown code")
+            return Status(code, "; ".join(part for part in (f"{name} ({code})", text, *inner) if part))
+    raise FrameError("status", "an answer without LLRPStatus", payload)
+
+
+def _causes(value: bytes) -> list[str]:
+    """FieldError and ParameterError inside a status, from the outside in."""
+    causes: list[str] = []
+    while value:
+        inside = b""
+        for parameter in parameters(value):
+            if parameter.type not in (_FIELD_ERROR, _PARAMETER_ERROR):
+                continue
+            number, code = _STATUS_HEAD.unpack_from(_long_enough(parameter.value, _STATUS_HEAD.size))
+            name = llrp_proto.Error_Type2Name.get(code, code)
+            if parameter.type == _FIELD_ERROR:
+                causes.append(f"field {number}: {name}")
+            else:
+                what = llrp_proto.Param_Type2Name.get((number, 0, 0), f"parameter {number}")
+                causes.append(f"{what}: {name}")
+                inside = parameter.value[_STATUS_HEAD.size :]
+        value = inside
+    return causes
+
+
+def custom_status(payload: bytes) -> Status:
+    """The LLRPStatus of a custom answer."""
+    return status(payload[CUSTOM_HEAD.size :])
+
+
+def supported_version(payload: bytes) -> tuple[int, int, Status]:
+    """The version in force, the highest that the reader speaks, and its LLRPStatus.
+
+    Raises:
+        FrameError: the answer is damaged.
+    """
+    _long_enough(payload, 2)
+    return payload[0], payload[1], status(payload[2:])
+
+
+def capabilities(payload: bytes) -> Capabilities:
+    """Read GET_READER_CAPABILITIES_RESPONSE.
+
+    Raises:
+        FrameError: it is damaged, or says nothing of the device or of its power levels.
+    """
+    try:
+        fields = _decode("GET_READER_CAPABILITIES_RESPONSE", payload)
+        general = fields["GeneralDeviceCapabilities"]
+        llrp = fields.get("LLRPCapabilities", {})
+        band = fields["RegulatoryCapabilities"]["UHFBandCapabilities"]
+        frequencies = band.get("FrequencyInformation", {})
+        fixed = frequencies.get("FixedFrequencyTable", {}).get("Frequency", ())
+        return Capabilities(
+            manufacturer=general["DeviceManufacturerName"],
+            model=general["ModelName"],
+            firmware=shown(bytes(general["ReaderFirmwareVersion"])),
+            antenna_count=general["MaxNumberOfAntennaSupported"],
+            has_utc_clock=general["HasUTCClockCapability"],
+            can_hold=llrp.get("SupportsEventAndReportHolding", False),
+            can_warn_buffer=llrp.get("CanReportBufferFillWarning", False),
+            power_dbm={
+                entry["Index"]: _signed(entry["TransmitPowerValue"]) / 100
+                for entry in band["TransmitPowerLevelTableEntry"]
+            },
+            hop_table_ids=tuple(table["HopTableId"] for table in frequencies.get("FrequencyHopTable", ())),
+            fixed_channels_khz=tuple(fixed),
+            modes=tuple(
+                RfMode(entry["ModeIdentifier"], 1 << min(entry["Mod"], 3), entry["M"], entry["BDR"])
+                for entry in band.get("UHFC1G2RFModeTable", {}).get("UHFC1G2RFModeTableEntry", ())
+            ),
+            hopping=frequencies.get("Hopping", False),
+        )
+    except _SLLURP_ERRORS as error:
+        raise FrameError("capabilities", f"cannot be read: {error!r}", payload) from error
+
+
+def configuration(payload: bytes) -> Configuration:
+    """Read GET_READER_CONFIG_RESPONSE.
+
+    Raises:
+        FrameError: it is damaged.
+    """
+    try:
+        fields = _decode("GET_READER_CONFIG_RESPONSE", payload)
+        monitor = fields.get("ImpinjLinkMonitorConfiguration", {})
+        return Configuration(
+            reader_id=fields.get("Identification", {}).get("ReaderID", b"").decode().upper(),
+            connected={
+                antenna["AntennaID"]: antenna["AntennaConnected"] for antenna in fields.get("AntennaProperties", ())
+            },
+            keepalive_ms=fields.get("KeepaliveSpec", {}).get("TimeInterval"),
+            holds=fields.get("EventsAndReports", {}).get("HoldEventsAndReportsUponReconnect"),
+            link_monitor_keepalives=monitor.get("LinkDownThreshold") if monitor.get("LinkMonitorMode") else None,
+        )
+    except _SLLURP_ERRORS as error:
+        raise FrameError("configuration", f"cannot be read: {error!r}", payload) from error
+
+
+def rospecs(payload: bytes) -> tuple[Rospec, ...]:
+    """Read the ROSpecs of GET_ROSPECS_RESPONSE.
+
+    Raises:
+        FrameError: one is damaged.
+    """
+    try:
+        return tuple(_rospec(parameter.value) for parameter in parameters(payload) if parameter.type == _ROSPEC)
+    except _SLLURP_ERRORS as error:
+        raise FrameError("rospec", f"cannot be read: {error!r}", payload) from error
+
+
+def _rospec(value: bytes) -> Rospec:
+    fields, _ = llrp_proto.Param_struct["ROSpec"]["decode"](memoryview(value), "ROSpec")
+    specs = fields.get("AISpec", [])
+    report = fields.get("ROReportSpec", {})
+    return Rospec(
+        id=fields["ROSpecID"],
+        state=fields["CurrentState"],
+        antenna_ports=tuple(port for spec in specs for port in spec["AntennaID"]),
+        antennas=tuple(
+            _antenna_setting(antenna)
+            for spec in specs
+            for inventory in spec.get("InventoryParameterSpec", [])
+            for antenna in inventory.get("AntennaConfiguration", [])
+        ),
+        report_trigger=report.get("ROReportTrigger"),
+        report_n=report.get("N"),
+    )
+
+
+def _antenna_setting(fields: Mapping[str, Any]) -> AntennaSetting:
+    transmitter = fields.get("RFTransmitter", {})
+    command: Mapping[str, Any] = next(iter(fields.get("C1G2InventoryCommand", [])), {})
+    singulation = command.get("C1G2SingulationControl", {})
+    return AntennaSetting(
+        antenna_port=fields["AntennaID"],
+        power_index=transmitter.get("TransmitPower"),
+        hop_table_id=transmitter.get("HopTableId"),
+        channel_index=transmitter.get("ChannelIndex"),
+        mode_identifier=command.get("C1G2RFControl", {}).get("ModeIndex"),
+        session=singulation.get("Session"),
+        tag_population=singulation.get("TagPopulation"),
+    )
+
+
+def event(payload: bytes) -> Event:
+    """Read READER_EVENT_NOTIFICATION.
+
+    Raises:
+        FrameError: it is damaged.
+    """
+    try:
+        message = _decode("READER_EVENT_NOTIFICATION", payload)
+        fields = message["ReaderEventNotificationData"]
+        get = fields.get
+        attempt = get("ConnectionAttemptEvent")
+        antenna, rospec, gpi, exception = (
+            get("AntennaEvent"),
+            get("ROSpecEvent"),
+            get("GPIEvent"),
+            get("ReaderExceptionEvent"),
+        )
+        return Event(
+            utc_us=get("UTCTimestamp", {}).get("Microseconds"),
+            uptime_us=get("Uptime", {}).get("Microseconds"),
+            connection_attempt=llrp_proto.ConnEvent_Name2Type[attempt["Status"]] if attempt else None,
+            closes="ConnectionCloseEvent" in fields,
+            antenna=(antenna["AntennaID"], antenna["EventType"] == "Connected") if antenna else None,
+            buffer_fill_percent=get("ReportBufferLevelWarning", {}).get("ReportBufferPercentageFull"),
+            buffer_overflow="ReportBufferOverflowErrorEvent" in fields,
+            exception=shown(bytes(exception["Message"])) if exception else None,
+            rospec=(rospec["EventType"], rospec["ROSpecID"]) if rospec else None,
+            gpi=(gpi["GPIPortNumber"], gpi["GPIEvent"]) if gpi else None,
+            unknown=len(get(llrp_proto.DECODE_ERROR_PARNAME, ())),
+        )
+    except _SLLURP_ERRORS as error:
+        raise FrameError("event", f"cannot be read: {error!r}", payload) from error
+
+
+def _decode(name: str, payload: bytes) -> Mapping[str, Any]:
+    if len(payload) > _LARGEST_ANSWER_BYTES:
+        raise FrameError("length", f"{name} of {len(payload)} bytes; at most {_LARGEST_ANSWER_BYTES}", payload)
+    # A view, because sllurp slices what is left after each parameter, which would copy it.
+    fields: Mapping[str, Any] = llrp_proto.Message_struct[name]["decode"](memoryview(payload), name)
+    return fields
+
+
+def shown(text: bytes) -> str:
+    """Text of a device, fit to be shown: no control characters, at most 200 of the others."""
+    decoded = text.decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "·" for char in decoded[:_LONGEST_TEXT]).strip()
+
+
+def _signed(value: int) -> int:
+    """TransmitPowerValue is signed; sllurp reads it as unsigned."""
+    return value - 0x10000 if value & 0x8000 else value
+
+
+def _long_enough(value: bytes, needed: int) -> bytes:
+    if len(value) < needed:
+        raise FrameError("truncated", f"{len(value)} bytes, at least {needed}", value)
+    return value

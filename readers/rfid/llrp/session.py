@@ -1,0 +1,359 @@
+"""One session with a reader: from its first event to a verified inventory, and then watch over it.
+
+connection event → version → capabilities → release and drain → delete leftovers → configure → add, enable,
+verify the ROSpec → Watching → keepalives, reports, events ... until cancelled or the link fails
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import Final
+
+from readers.driver import Port, Report
+from readers.errors import DeviceRefusedError, FrameError, LinkError, ReaderBusyError
+from readers.observations import DeviceInfo, Rejected, Severity, Signal, Signals, TagReads, Watching
+from readers.rfid.llrp import answers, control, intent, vendors
+from readers.rfid.llrp.conditions import PASSING_S, Conditions
+from readers.rfid.llrp.connection import Connection, NoAnswerError
+from readers.rfid.llrp.framing import VERSION_1_1
+from readers.rfid.llrp.reader_time import ReaderTime
+from readers.rfid.llrp.reports import ReportDecoder
+from readers.rfid.llrp.settings import LlrpSettings, ProtocolVersion
+
+CONNECTION_EVENT_WITHIN_S: Final = 5.0
+CLOSE_WITHIN_S: Final = 1.5
+ACTIVE_WITHIN_S: Final = 5.0  # from ENABLE_ROSPEC to "active"; a reader that tunes its antennas needs a second or two
+_ASK_AGAIN_S: Final = 0.25
+SILENT_PERIODS: Final = 2.5  # of keepalives: one may be lost to a busy reader, two are none too few
+TOGETHER_S: Final = 0.02  # reads that come within it are decoded together; the first of them waits for nothing
+UNKNOWN_EVERY_S: Final = 10.0  # parameters that are skipped are counted at once and told this often
+_US_PER_S: Final = 1_000_000
+_MS_PER_S: Final = 1000
+_ACTIVE: Final = 2
+_SUCCESS: Final = 0
+_READER_INITIATED_EXISTS: Final = 1
+_CLIENT_INITIATED_EXISTS: Final = 2
+_ANOTHER_ATTEMPTED: Final = 4
+_ENDED: Final = frozenset({"End_of_ROSpec", "Preemption_of_ROSpec"})
+
+
+class Session:
+    """What is known of one reader during one connection."""
+
+    def __init__(self, settings: LlrpSettings, port: Port, report: Report) -> None:
+        self._settings = settings
+        self._port = port
+        self._report = report
+        self._conditions = Conditions(report)
+        self._time = ReaderTime(round(intent.batching_s(settings) * _US_PER_S))
+        only = settings.antennas[0] if settings.antennas and len(settings.antennas) == 1 else 0
+        self._decoder = ReportDecoder(self._time, only)
+        self._connection = Connection(port, report, self._heard, self._event)
+        self._opened: answers.Event | None = None
+        self._can: answers.Capabilities | None = None
+        self._connected: dict[int, bool] = {}
+        self._verified = False
+        self._watched: frozenset[int] | None = None
+        self._unknown_told = 0
+
+    async def run(self) -> None:
+        """Talk until cancelled.
+
+        Raises:
+            LinkError, ReaderBusyError, FrameError, DeviceRefusedError: as `Driver.run`.
+        """
+        await self._open()
+        connection = self._connection
+        await self._negotiate()
+        can = self._can = answers.capabilities(await connection.demand(control.get_capabilities()))
+        extras = vendors.extensions(can.manufacturer)
+        if extras.enable:
+            await connection.demand(control.enable_impinj_extensions())
+        await self._look_around(can, extras)
+        what = intent.plan(self._settings, can, connection.version)
+        # First what the reader kept while nobody listened: its ROSpecs are deleted only afterwards.
+        await connection.enable_events_and_reports()
+        await connection.ask_for_reports()
+        await self._configure(can, extras)
+        await self._keep_watch(await self._install(what, can), can)
+
+    async def close(self) -> None:
+        """Say goodbye, in a second or so. The ROSpec stays: the reader keeps its reads for the next connection."""
+        if self._watched:
+            self._report(Watching())
+        # The goodbye of a link that is given up anyhow: whatever goes wrong with it, nothing follows from that.
+        with contextlib.suppress(TimeoutError, LinkError, FrameError, DeviceRefusedError):
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._connection.request(control.close_connection())
+
+    def settle(self) -> None:
+        """Tell what was counted and not yet told; the last thing of a connection, however it ended."""
+        count = self._decoder.unknown_parameters - self._unknown_told
+        if count:
+            self._unknown_told += count
+            self._report(Rejected("unknown_parameter", count))
+
+    # --- the steps ----------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        step = "waiting for the connection event"
+        deadline_s = self._port.monotonic_s() + CONNECTION_EVENT_WITHIN_S
+        try:
+            while self._connection.first_type is None:
+                left_s = deadline_s - self._port.monotonic_s()
+                if left_s <= 0:
+                    raise LinkError(
+                        f"{self._port.description}: {step}: nothing within {CONNECTION_EVENT_WITHIN_S:g} s; "
+                        "is this an LLRP reader, and is the port right (5084, with TLS 5085)?"
+                    )
+                await self._connection.pump(left_s, f"{step}; if this goes on, another client may hold this reader")
+        except FrameError as error:
+            detail = f"{step}: {error.detail}; is this an LLRP reader, and is TLS on or off at both ends?"
+            raise FrameError(error.reason, detail, error.frame) from error
+        event = self._opened
+        first_type = self._connection.first_type
+        if first_type != control.READER_EVENT_NOTIFICATION or event is None or event.connection_attempt is None:
+            raise LinkError(
+                f"{self._port.description}: {step}: the first message, of type {first_type}, is no "
+                "READER_EVENT_NOTIFICATION (63) with a ConnectionAttemptEvent; check the address"
+            )
+        if event.connection_attempt in (_READER_INITIATED_EXISTS, _CLIENT_INITIATED_EXISTS):
+            whose = "that the reader opened itself" if event.connection_attempt == _READER_INITIATED_EXISTS else "open"
+            raise ReaderBusyError(
+                f"{self._port.description}: another client holds this reader (a connection {whose}); stop that client, "
+                "or wait until the reader gives up its dead session"
+            )
+        if event.connection_attempt != _SUCCESS:
+            raise LinkError(
+                f"{self._port.description}: {step}: the reader refuses with status {event.connection_attempt}; "
+                "restart the reader if this goes on"
+            )
+
+    async def _negotiate(self) -> None:
+        wanted = self._settings.protocol_version
+        connection = self._connection
+        if wanted is ProtocolVersion.V1_0_1:
+            return
+        try:
+            current, highest, status = answers.supported_version(
+                await connection.request(control.get_supported_version())
+            )
+        except NoAnswerError:  # a reader that ignores what it does not know
+            if wanted is ProtocolVersion.V1_1:
+                raise
+            return
+        except DeviceRefusedError as error:  # M_UnsupportedVersion or M_UnsupportedMessage: it speaks 1.0.1
+            if wanted is ProtocolVersion.V1_1:
+                raise DeviceRefusedError(
+                    f"{error}; it speaks LLRP 1.0.1 only: set protocol_version to 1.0.1 or auto"
+                ) from error
+            return
+        if not status.ok or highest < VERSION_1_1:
+            if wanted is ProtocolVersion.V1_1:
+                raise DeviceRefusedError(
+                    f"{self._port.description}: the reader speaks LLRP versions up to {highest}, 1.1 is 2; "
+                    "set protocol_version to 1.0.1 or auto"
+                )
+            return
+        if current != VERSION_1_1:
+            await connection.demand(control.set_protocol_version(VERSION_1_1))
+        connection.version = VERSION_1_1
+
+    async def _look_around(self, can: answers.Capabilities, extras: vendors.Extensions) -> None:
+        now = answers.configuration(await self._connection.demand(control.get_configuration(extras.read_back)))
+        self._connected = dict(now.connected)
+        self._report(
+            DeviceInfo(
+                manufacturer=vendors.name(can.manufacturer),
+                model=str(can.model),
+                firmware=can.firmware,
+                serial=now.reader_id,
+            )
+        )
+
+    async def _configure(self, can: answers.Capabilities, extras: vendors.Extensions) -> None:
+        keepalive_s = self._settings.keepalive_s
+        await self._connection.demand(
+            control.set_configuration(
+                keepalive_s, warn_buffer=can.can_warn_buffer, hold=can.can_hold, custom=extras.configuration
+            )
+        )
+        now = answers.configuration(await self._connection.demand(control.get_configuration(extras.read_back)))
+        self._connected = dict(now.connected)
+        asked_ms = round(keepalive_s * _MS_PER_S)
+        self._compare("keepalive_s", f"{asked_ms} ms", f"{now.keepalive_ms} ms")
+        if can.can_hold:
+            self._compare("hold_upon_reconnect", "True", str(now.holds))
+        if extras.configuration:
+            self._compare("link_monitor", str(vendors.LINK_DOWN_KEEPALIVES), str(now.link_monitor_keepalives))
+        for port, connected in self._connected.items():
+            if not connected and (self._settings.antennas is None or port in self._settings.antennas):
+                self._antenna(port, connected=False)
+
+    async def _install(self, what: intent.Plan, can: answers.Capabilities) -> intent.Plan:
+        connection = self._connection
+        self._verified = False
+        if self._watched is not None:
+            self._watched = None
+            self._report(Watching())
+        for request in (control.delete_accessspecs(), control.delete_rospecs()):
+            # Some readers refuse to delete nothing. Whether anything is left shows when the ROSpecs are read back.
+            status = answers.status(await connection.request(request))
+            if status.code == answers.DEVICE_ERROR:
+                raise LinkError(f"{self._port.description}: {request.step}: the reader is in trouble: {status.text}")
+        try:
+            await connection.demand(control.add_rospec(intent.rospec(what)))
+        except DeviceRefusedError:
+            if what.report_trigger != intent.BY_TIME:
+                raise
+            what = intent.by_count(what, self._settings)  # it speaks 1.1, but not the part of it that reports by time
+            await connection.demand(control.add_rospec(intent.rospec(what)))
+        await connection.demand(control.enable_rospec(intent.ROSPEC_ID))
+        deadline_s = self._port.monotonic_s() + ACTIVE_WITHIN_S
+        while True:
+            held = answers.rospecs(await connection.demand(control.get_rospecs()))
+            ours = next((rospec for rospec in held if rospec.id == intent.ROSPEC_ID), None)
+            if ours and ours.state == _ACTIVE:
+                break
+            if self._port.monotonic_s() >= deadline_s:
+                state = f"in state {ours.state} (0 disabled, 1 inactive)" if ours else "not there"
+                raise LinkError(
+                    f"{self._port.description}: verifying the ROSpec: it is {state} {ACTIVE_WITHIN_S:g} s after it was "
+                    "enabled, so nothing is read; look at the reader's own log for its radio and antennas"
+                )
+            await self._wait(_ASK_AGAIN_S)
+        others = [rospec.id for rospec in held if rospec.id != intent.ROSPEC_ID]
+        self._compare("rospecs", str([intent.ROSPEC_ID]), str([intent.ROSPEC_ID, *others]))
+        different = {each.setting: each for each in intent.differences(what, ours, can)}
+        for setting in intent.COMPARED:
+            each = different.get(setting)
+            self._compare(setting, each.asked if each else "", each.actual if each else "")
+        self._verified = True
+        self._watch()
+        return what
+
+    async def _wait(self, seconds: float) -> None:
+        until_s = self._port.monotonic_s() + seconds
+        while (left_s := until_s - self._port.monotonic_s()) > 0:
+            await self._connection.pump(left_s)
+
+    async def _keep_watch(self, what: intent.Plan, can: answers.Capabilities) -> None:
+        port, connection = self._port, self._connection
+        silent_s = self._settings.keepalive_s * SILENT_PERIODS
+        poll_at_s = port.monotonic_s()
+        tell_at_s = poll_at_s + UNKNOWN_EVERY_S
+        while True:
+            now_s = port.monotonic_s()
+            if now_s >= connection.heard_s + silent_s:
+                raise LinkError(
+                    f"{port.description}: silent for {silent_s:g} s, though a keepalive is due every "
+                    f"{self._settings.keepalive_s:g} s; the reader hangs or the network is cut"
+                )
+            if connection.poll_refused and what.poll_s is not None:
+                what = await self._install(replace(what, report_n=1, poll_s=None), can)
+                self._compare(
+                    "report_within_s", f"{what.report_within_s:g} s", "each read by itself: it knows no GET_REPORT"
+                )
+                continue
+            if what.poll_s is not None and now_s >= poll_at_s:
+                await connection.ask_for_reports()
+                poll_at_s = now_s + what.poll_s
+            if now_s >= tell_at_s:
+                self.settle()
+                tell_at_s = now_s + UNKNOWN_EVERY_S
+            self._conditions.expire(now_s)
+            wake_s = min(connection.heard_s + silent_s, tell_at_s, poll_at_s if what.poll_s else tell_at_s)
+            if await connection.pump(max(0.0, wake_s - now_s)):
+                await port.pause(TOGETHER_S)
+
+    # --- what the reader says -----------------------------------------------------------------------------------
+
+    def _heard(self, payloads: list[bytes], received_at_us: int) -> None:
+        for observation in self._decoder.decode(payloads, received_at_us):
+            self._report(observation)
+            if isinstance(observation, TagReads) and self._verified and not all(self._connected.values()):
+                # A read proves that the antenna is there, whatever its sensor says.
+                for port in {*observation.antenna_port} & {port for port, on in self._connected.items() if not on}:
+                    self._antenna(port, connected=True)
+
+    def _event(self, event: answers.Event, received_at_us: int) -> LinkError | None:
+        """Take one event; what is returned ends the connection, after the reports that came along with it."""
+        if self._opened is None:
+            self._opened = event
+        self._set_clock(event, received_at_us)
+        until_s = self._port.monotonic_s() + PASSING_S
+        begin = self._conditions.begin
+        if event.closes:
+            return LinkError(f"{self._port.description}: the reader closes the connection (ConnectionCloseEvent)")
+        if event.antenna is not None:
+            port, connected = event.antenna
+            self._antenna(port, connected=connected)
+        if event.buffer_fill_percent is not None:
+            begin(
+                "buffer_filling", f"the reader's report buffer is {event.buffer_fill_percent} % full", until_s=until_s
+            )
+        if event.buffer_overflow:
+            begin(
+                "buffer_overflow",
+                "the reader's report buffer overflowed: it lost reads, nobody knows how many",
+                severity=Severity.FAULT,
+                until_s=until_s,
+            )
+        if event.exception is not None:
+            begin("reader_exception", event.exception, until_s=until_s)
+        if event.connection_attempt == _ANOTHER_ATTEMPTED:
+            begin("second_client", "another client tried to connect", severity=Severity.INFO, until_s=until_s)
+        if event.gpi is not None:
+            port, is_high = event.gpi
+            self._report(Signals(received_at_us, (Signal(f"gpi_{port}", is_high),)))
+        if event.rospec is not None and self._verified:
+            what, rospec_id = event.rospec
+            if rospec_id == intent.ROSPEC_ID and what in _ENDED:
+                return LinkError(
+                    f"{self._port.description}: the reader stopped the inventory ({what}); it is set up anew. "
+                    "Another program may control it, or its radio failed: look at the reader's own log"
+                )
+        return None
+
+    def _set_clock(self, event: answers.Event, received_at_us: int) -> None:
+        reader_us = event.utc_us
+        if reader_us is None and event.uptime_us is not None:
+            reader_us = self._time.from_uptime(event.uptime_us, received_at_us)
+        if reader_us is None:
+            return
+        if event is self._opened:
+            self._time.event(reader_us, received_at_us)
+        else:
+            self._time.newest(reader_us, received_at_us)  # may have been held back as reports are
+
+    def _antenna(self, port: int, *, connected: bool) -> None:
+        self._connected[port] = connected
+        if connected:
+            self._conditions.end("antenna_disconnected", str(port))
+        else:
+            self._conditions.begin(
+                "antenna_disconnected",
+                f"antenna port {port}: the reader finds no antenna; check cable and connector",
+                key=str(port),
+                severity=Severity.FAULT,
+            )
+        if self._verified:
+            self._watch()
+
+    def _watch(self) -> None:
+        can = self._can
+        asked = self._settings.antennas or tuple(range(1, (can.antenna_count if can else 0) + 1))
+        # A port that the reader says nothing of counts as connected: not every reader can tell.
+        ports = frozenset(port for port in asked if self._connected.get(port, True))
+        if ports != self._watched:
+            self._watched = ports
+            self._report(Watching(ports))
+
+    def _compare(self, setting: str, asked: str, actual: str) -> None:
+        if asked == actual:
+            self._conditions.end("setting_differs", setting)
+        else:
+            detail = f"{setting}: asked {asked}, the reader has {actual}"
+            self._conditions.begin("setting_differs", detail, key=setting)
