@@ -3,8 +3,8 @@
 It serves where nothing is installed: demos, tests, small sites. The journal of the edge is the source of truth, so the
 broker's own durability does not matter; it keeps retained messages in its directory all the same.
 
-Source: NATS documentation, MQTT configuration: `max_ack_pending` (default 100) is the window of a QoS 1 subscription, and
-the windows of one client together may not exceed 65,535: a subscription beyond that is refused.
+Source: NATS documentation, MQTT configuration: `max_ack_pending` (default 100) is the window of a QoS 1 subscription,
+and the windows of one client together may not exceed 65,535: a subscription beyond that is refused.
 """
 
 from __future__ import annotations
