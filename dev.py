@@ -15,11 +15,13 @@ Standard library only. The environment lives in .venv and is rebuilt when the lo
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def set_up() -> None:
         str(PYTHON),
         "--disable-pip-version-check",
         "install",
-        "-q",
+        "-qq",
         "--no-deps",
     )
     _run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK))
@@ -165,11 +167,11 @@ JOBS: dict[str, Callable[[list[str]], int]] = {
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256(sys.version.encode())
-    for path in (LOCK, ROOT / "pyproject.toml"):
-        digest.update(path.read_bytes())
-    digest.update(str(ROOT).encode())  # an environment cannot be moved
-    return digest.hexdigest()
+    """What the environment was made from: this Python, the lock, the project's own tables, and the place."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    tables = {name: table for name, table in project.items() if name != "tool"}
+    parts = (sys.version, LOCK.read_text(), json.dumps(tables, sort_keys=True), str(ROOT))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _environment() -> dict[str, str]:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what the system tests need, on Debian 12, as root: mosquitto, influxdb 1.6, victoria-metrics, tshark.
+# Installs what the system tests need, on Debian 12, as root: mosquitto, influxdb 1.6, victoria-metrics, tshark, npm.
 # May be repeated; starts no service and leaves the machine's package sources as they are.
 #
 # Debian 12 carries VictoriaMetrics 1.79, which hides malformed lines behind a 204. A later suite of the same mirror has
@@ -20,6 +20,7 @@ wanted=()
 command -v mosquitto >/dev/null || wanted+=(mosquitto)
 command -v influxd >/dev/null || wanted+=(influxdb)
 command -v tshark >/dev/null || wanted+=(tshark)
+command -v npm >/dev/null || wanted+=(nodejs npm)
 
 victoria_metrics_works() {
     local binary=$1
