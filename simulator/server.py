@@ -26,6 +26,8 @@ Serve = Callable[[Port], Awaitable[None]]
 class DevicePort(TcpPort):
     """The device's end of a connection. A device waits for a client that takes nothing until its own TCP gives up."""
 
+    send_within_s = STUCK_S
+
     def __init__(self, description: str, accepted: Callable[[DevicePort], None]) -> None:
         super().__init__(description)
         self._accepted = accepted
@@ -34,21 +36,6 @@ class DevicePort(TcpPort):
         """Called by asyncio."""
         super().connection_made(transport)
         self._accepted(self)
-
-    async def send(self, data: bytes) -> None:
-        """Write all of `data`.
-
-        Raises:
-            LinkError: the link is closed, or the client took nothing for 15 minutes.
-        """
-        if self._closed or self._transport is None:
-            raise LinkError(f"{self.description}: the link is closed") from self._cause
-        self._transport.write(data)
-        try:
-            async with asyncio.timeout(STUCK_S):
-                await self._writable.wait()
-        except TimeoutError as error:
-            raise LinkError(f"{self.description}: the client took nothing for {STUCK_S:g} s") from error
 
 
 class DeviceServer:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from readers.driver import Port
+from readers.ports.base import PassingPort
 
 ECHO_WITHIN_S: Final = 1.0  # what has not come back by then will not
 
 
-class EchoStrippingPort:
+class EchoStrippingPort(PassingPort):
     """A port without the echo of another port.
 
     Bytes that differ from what was sent end the stripping until the next `send`: the echo was garbled or there is none,
@@ -17,20 +18,10 @@ class EchoStrippingPort:
     """
 
     def __init__(self, port: Port) -> None:
-        self._port = port
+        super().__init__(port)
         self._expected = bytearray()
         self._until_s = 0.0
         self.missed = 0
-
-    @property
-    def description(self) -> str:
-        """Where this leads."""
-        return self._port.description
-
-    @property
-    def baud(self) -> int | None:
-        """The speed of the line, where the port knows one."""
-        return getattr(self._port, "baud", None)
 
     async def send(self, data: bytes) -> None:
         """Write all of `data` and expect it back.
@@ -67,25 +58,3 @@ class EchoStrippingPort:
             return heard
         del self._expected[:size]
         return heard[size:]
-
-    async def pause(self, seconds: float) -> None:
-        """Let time pass."""
-        await self._port.pause(seconds)
-
-    def monotonic_s(self) -> float:
-        """The clock of the port below."""
-        return self._port.monotonic_s()
-
-    def now_us(self) -> int:
-        """The host's UTC time."""
-        return self._port.now_us()
-
-    def set_baud(self, baud: int) -> None:
-        """Change the speed of the line, where the port below can."""
-        change = getattr(self._port, "set_baud", None)
-        if change is not None:
-            change(baud)
-
-    async def close(self) -> None:
-        """Close the port below."""
-        await self._port.close()

@@ -11,7 +11,7 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from readers.errors import LinkError
+from readers.ports.base import HoldingPort
 
 T = TypeVar("T")
 
@@ -19,17 +19,14 @@ START_US: Final = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z, so that virtual
 _US_PER_S: Final = 1_000_000
 
 
-class MemoryPort:
+class MemoryPort(HoldingPort):
     """One end of a link in memory. `mangle` sees every chunk on its way out and may change, split, drop or delay it."""
 
     def __init__(self, description: str, mangle: Callable[[bytes], list[bytes]] | None = None) -> None:
-        self.description = description
+        super().__init__(description)
         self.sent = bytearray()
         self._mangle = mangle
         self._peer: MemoryPort | None = None
-        self._buffer = bytearray()
-        self._arrived = asyncio.Event()
-        self._closed = False
 
     def connect(self, peer: MemoryPort) -> None:
         """Make `peer` the other end."""
@@ -43,7 +40,7 @@ class MemoryPort:
         """
         peer = self._peer
         if self._closed or peer is None or peer._closed:  # noqa: SLF001
-            raise LinkError(f"{self.description}: the link is closed")
+            raise self._over()
         self.sent += data
         for chunk in self._mangle(data) if self._mangle else [data]:
             peer.feed(chunk)
@@ -51,36 +48,7 @@ class MemoryPort:
 
     def feed(self, data: bytes) -> None:
         """Let `data` arrive here."""
-        self._buffer += data
-        if data:
-            self._arrived.set()
-
-    async def receive(self, within_s: float) -> bytes:
-        """Bytes that have come, or b"" after `within_s` seconds.
-
-        Raises:
-            LinkError: the other end closed and everything it sent has been returned.
-        """
-        if not self._buffer and not self._closed:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(within_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return b""
-        if self._buffer:
-            data = bytes(self._buffer)
-            self._buffer.clear()
-            return data
-        raise LinkError(f"{self.description}: the other side closed the link")
-
-    async def pause(self, seconds: float) -> None:
-        """Let virtual time pass."""
-        await asyncio.sleep(seconds)
-
-    def monotonic_s(self) -> float:
-        """The loop's time."""
-        return asyncio.get_running_loop().time()
+        self._take(data)
 
     def now_us(self) -> int:
         """UTC by the loop's time, which starts at 2026-01-01."""
@@ -91,11 +59,9 @@ class MemoryPort:
 
     async def close(self) -> None:
         """Close this end; the other end learns of it after the last byte."""
-        self._closed = True
-        self._arrived.set()
-        if self._peer is not None:
-            self._peer._closed = True  # noqa: SLF001
-            self._peer._arrived.set()  # noqa: SLF001
+        self._end("")
+        if self._peer is not None and not self._peer._closed:  # noqa: SLF001
+            self._peer._end("the other side closed the link")  # noqa: SLF001
 
 
 def pair(description: str = "memory") -> tuple[MemoryPort, MemoryPort]:

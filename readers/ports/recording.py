@@ -20,6 +20,7 @@ from readers.driver import Port, Report
 from readers.errors import ReaderError
 from readers.obis import ObisCode
 from readers.observations import Observation, Readings, Signals, TagReads
+from readers.ports.base import PassingPort
 
 MAX_BYTES: Final = 16 << 20
 SHORTEST_PAUSE_S: Final = 0.001  # times in the file are to the millisecond
@@ -67,7 +68,7 @@ def _plain(value: object) -> Plain:
     return value
 
 
-class RecordingPort:
+class RecordingPort(PassingPort):
     """A port whose conversation is written to a file; closing the port closes the file.
 
     Args:
@@ -89,7 +90,7 @@ class RecordingPort:
         settings: Mapping[str, object] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._port = port
+        super().__init__(port)
         self._max_bytes = max_bytes
         self._written = 0
         self._full = False
@@ -101,16 +102,6 @@ class RecordingPort:
             f"driver = {_toml(driver)}\n\n[[exchange]]\n"
             f"name = {_toml('recorded')}\nsettings = {_toml(dict(settings or {}))}\n"
         )
-
-    @property
-    def description(self) -> str:
-        """Where this leads."""
-        return self._port.description
-
-    @property
-    def baud(self) -> int | None:
-        """The speed of the line, where the port knows one."""
-        return getattr(self._port, "baud", None)
 
     def recorded(self, report: Report) -> Report:
         """A report that is written down before it is passed on."""
@@ -149,24 +140,6 @@ class RecordingPort:
             self._step(f"raise = {_toml(type(error).__name__)}")
             raise
         return result or b""
-
-    async def pause(self, seconds: float) -> None:
-        """Let time pass."""
-        await self._port.pause(seconds)
-
-    def monotonic_s(self) -> float:
-        """The clock of the port below."""
-        return self._port.monotonic_s()
-
-    def now_us(self) -> int:
-        """The host's UTC time."""
-        return self._port.now_us()
-
-    def set_baud(self, baud: int) -> None:
-        """Change the speed of the line, where the port below can."""
-        change = getattr(self._port, "set_baud", None)
-        if change is not None:
-            change(baud)
 
     async def close(self) -> None:
         """Close the port and the file."""

@@ -5,37 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
 from typing import Final
 
 import serial
 
 from readers.driver import LineDefaults
 from readers.errors import LinkError
+from readers.ports.base import HoldingPort
 from readers.ports.serial import HELD_BYTES, PARITIES, SEND_WITHIN_S, in_words
 
 OPEN_WITHIN_S: Final = 10.0
 _READ_BYTES: Final = 4096
 _POLL_S: Final = 0.1
-_NS_PER_US: Final = 1_000
 
 
-class Rfc2217Port:
+class Rfc2217Port(HoldingPort):
     """A serial line of a device server, its speed and parity set over the network. Made by `open_rfc2217`.
 
     pyserial speaks RFC 2217 in blocking calls only: one thread reads, and each write runs in a worker thread.
     """
 
     def __init__(self, line: serial.Serial, description: str) -> None:
-        self.description = description
+        super().__init__(description)
         self._line = line
         self._loop = asyncio.get_running_loop()
-        self._buffer = bytearray()
-        self._arrived = asyncio.Event()
         self._room = threading.Event()
         self._room.set()
-        self._closed = False
-        self._cause = ""
         self._baud = int(line.baudrate)
         self._baud_wanted: int | None = None
         threading.Thread(target=self._read, name=description, daemon=True).start()
@@ -56,7 +51,7 @@ class Rfc2217Port:
             LinkError: the link is closed, or did not take the bytes within 5 s.
         """
         if self._closed:
-            raise LinkError(f"{self.description}: {self._cause or 'the link is closed'}")
+            raise self._over()
         try:
             async with asyncio.timeout(SEND_WITHIN_S):
                 await asyncio.to_thread(self._write, data)
@@ -65,38 +60,6 @@ class Rfc2217Port:
         except (OSError, ValueError) as error:
             self._lost(str(error))
             raise LinkError(f"{self.description}: cannot send: {error}") from error
-
-    async def receive(self, within_s: float) -> bytes:
-        """Bytes that have come, or b"" after `within_s` seconds.
-
-        Raises:
-            LinkError: the link was closed or broke.
-        """
-        if not self._buffer and not self._closed:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(within_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return b""
-        if self._buffer:
-            data = bytes(self._buffer)
-            self._buffer.clear()
-            self._room.set()
-            return data
-        raise LinkError(f"{self.description}: {self._cause or 'the link is closed'}")
-
-    async def pause(self, seconds: float) -> None:
-        """Let time pass."""
-        await asyncio.sleep(seconds)
-
-    def monotonic_s(self) -> float:
-        """The loop's clock."""
-        return self._loop.time()
-
-    def now_us(self) -> int:
-        """The host's UTC time."""
-        return time.time_ns() // _NS_PER_US
 
     async def close(self) -> None:
         """Close the link."""
@@ -127,15 +90,16 @@ class Rfc2217Port:
             self._loop.call_soon_threadsafe(what, argument)  # type: ignore[arg-type]  # a method of one argument
 
     def _take(self, data: bytes) -> None:
-        self._buffer += data
-        self._arrived.set()
+        super()._take(data)
         if len(self._buffer) > HELD_BYTES:
             self._room.clear()
 
+    def _drained(self) -> None:
+        self._room.set()
+
     def _lost(self, cause: str) -> None:
         if not self._closed:
-            self._closed, self._cause = True, cause
-            self._arrived.set()
+            self._end(cause)
             self._room.set()
 
 

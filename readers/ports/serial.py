@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import termios
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,13 +14,13 @@ import serial
 
 from readers.driver import LineDefaults, Parity
 from readers.errors import ConfigError, LinkError
+from readers.ports.base import HoldingPort
 
 SEND_WITHIN_S: Final = 5.0
 HELD_BYTES: Final = 1 << 16  # beyond this the line is not read until the driver has caught up: 5 s at 115200 baud
 STABLE_NAMES: Final = Path("/dev/serial/by-id")
 _READ_BYTES: Final = 4096
 _PSEUDO_TERMINALS: Final = "/dev/pts/"
-_NS_PER_US: Final = 1_000
 PARITIES: Final = {Parity.NONE: serial.PARITY_NONE, Parity.EVEN: serial.PARITY_EVEN, Parity.ODD: serial.PARITY_ODD}
 
 
@@ -47,22 +46,18 @@ class LineSettings:
         )
 
 
-class FdPort:
+class FdPort(HoldingPort):
     """A port on a non-blocking file descriptor, which it closes; for terminals and pseudo-terminals.
 
     Made inside a running loop. Memory is bounded by HELD_BYTES and one read.
     """
 
     def __init__(self, fd: int, description: str) -> None:
-        self.description = description
+        super().__init__(description)
         self._fd = fd
         self._loop = asyncio.get_running_loop()
-        self._buffer = bytearray()
-        self._arrived = asyncio.Event()
         self._reading = False
-        self._closed = False
-        self._cause: str = ""
-        self._read_on()
+        self._drained()
 
     async def send(self, data: bytes) -> None:
         """Write all of `data` to the kernel.
@@ -73,45 +68,13 @@ class FdPort:
         left = memoryview(data)
         while left:
             if self._closed:
-                raise LinkError(f"{self.description}: {self._cause or 'the line is closed'}")
+                raise self._over()
             try:
                 left = left[os.write(self._fd, left) :]
             except BlockingIOError:
                 await self._writable()
             except OSError as error:
                 self._lose(f"the line is gone: {error.strerror}; is the adapter still plugged in?")
-
-    async def receive(self, within_s: float) -> bytes:
-        """Bytes that have come, or b"" after `within_s` seconds.
-
-        Raises:
-            LinkError: the line is closed or gone.
-        """
-        if not self._buffer and not self._closed:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(within_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return b""
-        if self._buffer:
-            data = bytes(self._buffer)
-            self._buffer.clear()
-            self._read_on()
-            return data
-        raise LinkError(f"{self.description}: {self._cause or 'the line is closed'}")
-
-    async def pause(self, seconds: float) -> None:
-        """Let time pass."""
-        await asyncio.sleep(seconds)
-
-    def monotonic_s(self) -> float:
-        """The loop's clock."""
-        return self._loop.time()
-
-    def now_us(self) -> int:
-        """The host's UTC time."""
-        return time.time_ns() // _NS_PER_US
 
     async def close(self) -> None:
         """Close the line; what the kernel has not yet sent is dropped."""
@@ -121,7 +84,7 @@ class FdPort:
         """Give the file descriptor back."""
         os.close(self._fd)
 
-    def _read_on(self) -> None:
+    def _drained(self) -> None:
         if not self._reading and not self._closed:
             self._reading = True
             self._loop.add_reader(self._fd, self._readable)
@@ -142,8 +105,7 @@ class FdPort:
         if not data:
             self._lose("the line hung up; is the adapter still plugged in?")
             return
-        self._buffer += data
-        self._arrived.set()
+        self._take(data)
         if len(self._buffer) > HELD_BYTES:
             self._read_no_more()
 
@@ -164,8 +126,7 @@ class FdPort:
             return
         self._read_no_more()
         self._loop.remove_writer(self._fd)
-        self._closed, self._cause = True, cause
-        self._arrived.set()
+        self._end(cause or "the line is closed")
         self._release()
 
 
@@ -188,7 +149,7 @@ class TtyPort(FdPort):
             LinkError: the line is gone. ConfigError: the adapter cannot do that speed.
         """
         if self._closed:
-            raise LinkError(f"{self.description}: {self._cause or 'the line is closed'}")
+            raise self._over()
         try:
             self._line.flush()
             self._line.baudrate = baud

@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import socket
 import ssl
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, cast
 
 from readers.errors import ConfigError, LinkError
+from readers.ports.base import HoldingPort
 
 CONNECT_WITHIN_S: Final = 5.0
 SEND_WITHIN_S: Final = 5.0
@@ -19,7 +19,6 @@ HELD_BYTES: Final = 1 << 20  # beyond this the socket is not read until the driv
 KEEPALIVE_IDLE_S: Final = 15  # the kernel's own probes: a second line behind the drivers' deadlines
 KEEPALIVE_INTERVAL_S: Final = 5
 KEEPALIVE_PROBES: Final = 3
-_NS_PER_US: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +39,20 @@ class TlsSettings:
     server_name: str | None = None
 
 
-class TcpPort(asyncio.Protocol):
-    """A TCP connection with bounded memory. Made by `open_tcp`."""
+class TcpPort(HoldingPort, asyncio.Protocol):
+    """A TCP connection with bounded memory. Made by `open_tcp`.
+
+    Attributes:
+        send_within_s: the other side must take what is sent within this time.
+    """
+
+    send_within_s = SEND_WITHIN_S
 
     def __init__(self, description: str) -> None:
-        self.description = description
-        self._buffer = bytearray()
-        self._arrived = asyncio.Event()
+        super().__init__(description)
         self._writable = asyncio.Event()
         self._writable.set()
         self._paused = False
-        self._closed = False
-        self._cause: Exception | None = None
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,16 +67,15 @@ class TcpPort(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
-        self._buffer += data
-        self._arrived.set()
+        self._take(data)
         if len(self._buffer) > HELD_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
-        self._closed, self._cause = True, exc
-        self._arrived.set()
+        if not self._closed:
+            self._end(f"the device closed the link{f': {exc}' if exc else ''}", exc)
         self._writable.set()
 
     def pause_writing(self) -> None:
@@ -93,56 +93,27 @@ class TcpPort(asyncio.Protocol):
             LinkError: the link is closed, or the other side took nothing for 5 s.
         """
         if self._closed or self._transport is None:
-            raise LinkError(f"{self.description}: the link is closed") from self._cause
+            raise self._over()
         self._transport.write(data)
         try:
-            async with asyncio.timeout(SEND_WITHIN_S):
+            async with asyncio.timeout(self.send_within_s):
                 await self._writable.wait()
         except TimeoutError as error:
             raise LinkError(
-                f"{self.description}: nothing was taken for {SEND_WITHIN_S:g} s; the device hangs or the network is cut"
+                f"{self.description}: nothing was taken for {self.send_within_s:g} s; "
+                "the other side hangs or the network is cut"
             ) from error
 
-    async def receive(self, within_s: float) -> bytes:
-        """Bytes that have come, or b"" after `within_s` seconds.
-
-        Raises:
-            LinkError: the link was closed or broke.
-        """
-        if not self._buffer and not self._closed:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(within_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return b""
-        if self._buffer:
-            data = bytes(self._buffer)
-            self._buffer.clear()
-            if self._paused and self._transport is not None:
-                self._paused = False
-                self._transport.resume_reading()
-            return data
-        why = f": {self._cause}" if self._cause else ""
-        raise LinkError(f"{self.description}: the device closed the link{why}") from self._cause
-
-    async def pause(self, seconds: float) -> None:
-        """Let time pass."""
-        await asyncio.sleep(seconds)
-
-    def monotonic_s(self) -> float:
-        """The loop's clock."""
-        return asyncio.get_running_loop().time()
-
-    def now_us(self) -> int:
-        """The host's UTC time."""
-        return time.time_ns() // _NS_PER_US
+    def _drained(self) -> None:
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
 
     async def close(self) -> None:
         """Close the link at once; what was not yet sent is dropped."""
         if self._transport is not None:
             self._transport.abort()
-        self._closed = True
+        self._end("")
 
     def peer_certificate(self) -> bytes | None:
         """The device's certificate in DER, on a TLS link."""
