@@ -19,7 +19,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
         session: changes when the rules daemon starts; the edge then goes back to `sequence`.
         sequence: the watermark: judged, and safe on the rules daemon's disk, up to here; the edge may forget it.
         received: received without a gap up to here, but not yet durable.
-        resend_from: set while a gap stands: the edge goes back to it.
+        resend_from: set when the rules daemon asks for a gap to be filled: the edge goes back to it.
         judged: items judged durably in this epoch, by kind.
     """
 
