@@ -14,14 +14,18 @@ async def open_link(reader: Reader) -> Port:
     Raises:
         LinkError: it cannot be opened now. ConfigError: the driver, the URL or a certificate file is wrong.
     """
-    line, tls = reader.line, reader.tls
-    return await open_port(
-        reader.port,
-        registry.driver(reader.driver),
-        line=None
-        if line is None
-        else LineSettings(
-            baud=line.baud, parity=line.parity, stop_bits=line.stop_bits, strip_echo=bool(line.strip_echo)
-        ),
-        tls=None if tls is None else TlsSettings(**dict(tls)),
-    )
+    spec = registry.driver(reader.driver)
+    return await open_port(reader.port, spec, line=line_settings(reader), tls=tls_settings(reader))
+
+
+def line_settings(reader: Reader) -> LineSettings | None:
+    """What the site file says about the reader's serial line."""
+    line = reader.line
+    if line is None:
+        return None
+    return LineSettings(baud=line.baud, parity=line.parity, stop_bits=line.stop_bits, strip_echo=bool(line.strip_echo))
+
+
+def tls_settings(reader: Reader) -> TlsSettings | None:
+    """What the site file says about TLS to the reader."""
+    return None if reader.tls is None else TlsSettings(**dict(reader.tls))

@@ -1,10 +1,13 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from gateway.config.models import Line, Reader
-from gateway.links import open_link
+from gateway.config.models import Line, Reader, Tls
+from gateway.links import line_settings, open_link, tls_settings
+from readers.driver import Parity
 from readers.errors import ConfigError, LinkError
+from readers.ports.open import LineSettings, TlsSettings
 from simulator.pty import PtyPort
 
 
@@ -30,3 +33,14 @@ def test_closed_port_is_a_link_error() -> None:
 def test_unknown_driver_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match="driver 'm10' is unknown"):
         asyncio.run(open_link(Reader(name="a", driver="m10", port="tcp://127.0.0.1:1")))
+
+
+def test_the_port_is_asked_for_what_the_site_file_says() -> None:
+    line = Line(baud=2400, parity=Parity.EVEN, strip_echo=True)
+    reader = Reader(
+        name="a", driver="llrp", port="tls://h", line=line, tls=Tls(ca_file=Path("/ca.pem"), server_name="n")
+    )
+    assert line_settings(reader) == LineSettings(baud=2400, parity=Parity.EVEN, stop_bits=None, strip_echo=True)
+    assert tls_settings(reader) == TlsSettings(ca_file=Path("/ca.pem"), server_name="n")
+    bare = Reader(name="b", driver="llrp", port="tcp://h")
+    assert (line_settings(bare), tls_settings(bare)) == (None, None)

@@ -1,0 +1,182 @@
+"""Where observations enter the gateway: they are counted, normalised, gathered for milliseconds, and journalled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from gateway.contract.batches import ITEM_KINDS, MOST_ITEMS, Batch, TickBatch
+from gateway.edge.journal import Journal
+from gateway.edge.normalise import Normaliser
+from gateway.edge.watched import DeviceState, Watched
+from gateway.health import Health
+from gateway.logs import get_log
+from readers.driver import Kind, Report
+from readers.observations import Observation, Readings, Rejected, Signals, TagReads
+
+GATHER_LEAST_S: Final = 0.02
+GATHER_MOST_S: Final = 0.05
+GATHER_PER_READER_S: Final = 0.0005  # more readers, fewer flushes: the cost of a message is shared by more reads
+REASONS_MOST: Final = 64  # of rejection, per kind; a driver has a fixed set
+TICK_S: Final = 1.0
+_NS_PER_US: Final = 1_000
+
+
+def now_us() -> int:
+    """The host's UTC time."""
+    return time.time_ns() // _NS_PER_US
+
+
+class Intake:
+    """Takes the observations of all readers.
+
+    Attributes:
+        heard: items reported by the drivers since the epoch began, by kind.
+    """
+
+    def __init__(self, gateway: str, journal: Journal, health: Health, clock: Callable[[], int] = now_us) -> None:
+        self._gateway = gateway
+        self._journal = journal
+        self._now_us = clock
+        self._loop = asyncio.get_running_loop()
+        self.heard = {kind: journal.state.heard.get(kind, 0) for kind in ITEM_KINDS}
+        self._normalisers: list[Normaliser] = []
+        self._readers: list[Watched] = []
+        self._flush_due: asyncio.TimerHandle | None = None
+        self._gather_s = GATHER_LEAST_S
+        self._later: set[DeviceState] = set()
+        self._rejected = health.counter(
+            "rejected_total", "Frames and reports that were thrown away, by reason", ("reader", "reason")
+        )
+
+    @property
+    def devices(self) -> list[DeviceState]:
+        """All devices of all readers."""
+        return [device for reader in self._readers for device in reader.devices.values()]
+
+    @property
+    def watched(self) -> list[str]:
+        """All that is watched now, sorted."""
+        return sorted({name for reader in self._readers for name in reader.watched})
+
+    def gathered(self, kind: str) -> int:
+        """Items that wait for the next flush."""
+        return sum(normaliser.gathered for normaliser in self._normalisers) if kind == "reads" else 0
+
+    def reader(
+        self, name: str, driver: str, kind: Kind, read_points: Mapping[int, str], sources: Sequence[str]
+    ) -> tuple[Watched, Report]:
+        """Take in one more reader: its devices, and the function that its driver reports to."""
+        normaliser = Normaliser(self._gateway, name, read_points)
+
+        def tell(device: DeviceState, urgent: bool) -> None:  # noqa: FBT001  # called in one place
+            if not urgent:
+                self._later.add(device)
+                return
+            self._flush_reads(normaliser)  # what was read before the change stands before it
+            self._tell(device)
+
+        watched = Watched(name, driver, kind, sources, normaliser.read_point, tell, self._now_us())
+        self._normalisers.append(normaliser)
+        self._readers.append(watched)
+        self._gather_s = min(GATHER_MOST_S, GATHER_LEAST_S + GATHER_PER_READER_S * len(self._readers))
+        line = watched.devices[name]
+        reasons: set[str] = set()
+
+        def reject(observed: Rejected) -> None:
+            reason = observed.reason if observed.reason in reasons or len(reasons) < REASONS_MOST else "other"
+            reasons.add(reason)
+            self._rejected.labels(name, reason).inc(observed.count)
+            if observed.reads_lost:
+                lost = "readings" if kind is Kind.METER else "reads"
+                self.heard[lost] += observed.reads_lost
+                self._journal.lose(lost, f"rejected_{reason}", observed.reads_lost)
+
+        def report(observed: Observation) -> None:
+            if isinstance(observed, TagReads):
+                if not normaliser.take(observed):
+                    self._flush_reads(normaliser)
+                    normaliser.take(observed)
+                count = len(observed.epc)
+                self.heard["reads"] += count
+                line.heard += count
+                if not line.proven:
+                    watched.heard(None, 0, self._now_us())
+                if observed.clock_offset_us:
+                    line.clock_offset_us = observed.clock_offset_us
+                if normaliser.gathered >= MOST_ITEMS:
+                    self._flush_reads(normaliser)
+                elif self._flush_due is None:
+                    self._flush_due = self._loop.call_later(self._gather_s, self.flush)
+            elif isinstance(observed, Readings):
+                self._journal_now("readings", len(observed), normaliser.readings(observed))
+                watched.heard(observed.source, len(observed), self._now_us())
+            elif isinstance(observed, Signals):
+                self._journal_now("signals", len(observed), normaliser.signals(observed))
+                watched.heard(observed.source, len(observed), self._now_us())
+            elif isinstance(observed, Rejected):
+                reject(observed)
+            else:
+                watched.observe(observed, self._now_us())
+
+        return watched, report
+
+    def flush(self) -> None:
+        """Journal what was gathered."""
+        if self._flush_due is not None:
+            self._flush_due.cancel()
+            self._flush_due = None
+        for normaliser in self._normalisers:
+            if normaliser.gathered:
+                self._flush_reads(normaliser)
+
+    def tick(self) -> None:
+        """Journal that time passes, and the details that could wait."""
+        self.flush()
+        for device in list(self._later):
+            self._tell(device)
+        self._later.clear()
+        self._journal.append(
+            TickBatch(gateway=self._gateway, device=self._gateway, received_at_us=self._now_us(), watched=self.watched)
+        )
+
+    def tell_all(self) -> None:
+        """Journal the status of every device anew, for a broker that may have forgotten it."""
+        self.flush()
+        for device in self.devices:
+            self._journal.append(device.batch(self._gateway, self._now_us()))
+        self._later.clear()
+
+    async def tick_forever(self, beat: Callable[[], None]) -> None:
+        """Tick every second; after a standstill once, not for every second missed."""
+        due_s = self._loop.time()
+        while True:
+            beat()
+            self.tick()
+            due_s = max(due_s + TICK_S, self._loop.time())
+            await asyncio.sleep(due_s - self._loop.time())
+
+    def _flush_reads(self, normaliser: Normaliser) -> None:
+        if normaliser.gathered:
+            heard, normaliser.heard = normaliser.heard, 0
+            self._journal.append(*normaliser.flush(), heard={"reads": heard})
+
+    def _journal_now(self, kind: str, count: int, batches: list[Batch]) -> None:
+        self.heard[kind] += count
+        self._journal.append(*batches, heard={kind: count})
+
+    def _tell(self, device: DeviceState) -> None:
+        self._later.discard(device)
+        batch = device.batch(self._gateway, self._now_us())
+        self._journal.append(batch)
+        get_log().info(
+            "device_status_changed",
+            device=device.device,
+            driver=device.driver,
+            state=batch.state,
+            reason=batch.reason,
+            detail=batch.detail,
+            watched=len(batch.watched),
+        )

@@ -1,0 +1,129 @@
+import asyncio
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from gateway.edge import segment
+from gateway.edge.committer import Group, JournalFailedError
+from gateway.edge.segment import Row, State
+from gateway.health import Health
+from tests.gateway.edge.support import account, everything, opened, reads, settled, tick
+
+DAY_US = 86_400_000_000
+
+
+def failing(code: int, times: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let SQLite itself refuse the next commits with this code, as the disk would make it."""
+    left = [times]
+    real = segment.append
+
+    def append(db: sqlite3.Connection, rows: Iterable[Row], state: State) -> None:
+        if left[0]:
+            left[0] -= 1
+            error = sqlite3.OperationalError("injected")
+            error.sqlite_errorcode = code
+            raise error
+        real(db, rows, state)
+
+    monkeypatch.setattr(segment, "append", append)
+    return left
+
+
+def test_nothing_is_promised_after_a_failed_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        health = Health("edge")
+        async with opened(tmp_path, health=health) as journal:
+            journal.append(reads(1), heard={"reads": 1})
+            await journal.flush()
+            failing(sqlite3.SQLITE_IOERR, 1, monkeypatch)
+            journal.append(reads(1), heard={"reads": 1})
+            with pytest.raises(JournalFailedError, match="injected"):
+                await journal.flush()
+            journal.append(reads(1), heard={"reads": 1})
+            await asyncio.sleep(0.05)
+            assert journal.last == 1
+            assert "journal" in health.not_ready
+        async with opened(tmp_path) as again:
+            assert await everything(again) == [1]
+            assert account(again).balanced
+
+    asyncio.run(main())
+
+
+def test_a_full_disk_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        health = Health("edge")
+        async with opened(tmp_path, health=health) as journal:
+            failing(sqlite3.SQLITE_FULL, 1, monkeypatch)
+            journal.append(reads(2), heard={"reads": 2})
+            await asyncio.sleep(0.1)
+            assert health.not_ready["journal"] == "the disk is full"
+            assert journal.last == 0
+            await journal.flush()
+            assert "journal" not in health.not_ready
+            assert journal.last == 1
+            assert account(journal).balanced
+
+    asyncio.run(main())
+
+
+def test_a_new_day_and_a_full_segment_begin_a_new_file(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path) as journal:
+            for day in range(3):
+                journal.append(tick(at_us=DAY_US * (20_000 + day)))
+                await journal.flush()
+            await asyncio.sleep(0.1)
+        assert [segment.first_of(p) for p in segment.paths(tmp_path)] == [1, 3, 4]
+        async with opened(tmp_path, segment_bytes=100_000) as journal:
+            for _ in range(8):
+                journal.append(reads(1, size=60_000, at_us=DAY_US * 20_002), heard={"reads": 1})
+                await journal.flush()
+            assert await everything(journal) == list(range(1, 12))
+        assert len(segment.paths(tmp_path)) >= 6
+
+    asyncio.run(main())
+
+
+def test_a_damaged_row_is_set_aside_while_running(tmp_path: Path) -> None:
+    async def main() -> None:
+        health = Health("edge")
+        async with opened(tmp_path, segment_bytes=100_000) as journal:
+            for _ in range(12):
+                journal.append(reads(2, size=30_000), heard={"reads": 2})
+                await journal.flush()
+        victim = segment.paths(tmp_path)[1]
+        with sqlite3.connect(victim) as db:
+            (sequence,) = db.execute("SELECT min(sequence) FROM batch").fetchone()
+            db.execute("UPDATE batch SET payload = zeroblob(10) WHERE sequence = ?", (sequence,))
+        db.close()
+        async with opened(tmp_path, segment_bytes=100_000, health=health) as journal:
+            found: list[int] = []
+            async with asyncio.timeout(10):
+                while len(found) < 11:
+                    found = await everything(journal)
+                    await asyncio.sleep(0.02)
+            assert found == [n for n in range(1, 13) if n != sequence]
+            assert journal.dropped("reads") == {"journal_damaged": 2}
+            assert account(journal).balanced
+            labels = {"event": "journal_damaged", "level": "critical"}
+            assert health.registry.get_sample_value("tagwharf_troubles_total", labels) == 1.0
+            journal.release(12, "s1", {"reads": 22})
+            await settled(journal, 12)
+            assert account(journal).balanced
+        assert len(list((tmp_path / "damaged").iterdir())) == 1
+
+    asyncio.run(main())
+
+
+def test_a_group_knows_whether_it_holds_anything() -> None:
+    group = Group()
+    assert not group
+    group.add([], {}, {"reads": {"rejected_length": 1}})
+    assert group
+    group.add([], {}, {"reads": {"rejected_length": -1}})
+    assert not group
+    group.add([Row(1, "tick", "edge-1", 0, 0, 0, b"{}")], {}, {})
+    assert group
