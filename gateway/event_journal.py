@@ -376,19 +376,19 @@ BAD_ROW: Final = (
 
 def _insert(connection: sqlite3.Connection, name: str, rows: Sequence[Row]) -> list[RefusedRow]:
     table = TABLES[name]
-    places = ", ".join("?" * len(table.columns))
+    width = len(table.columns)
     # DO NOTHING, not OR IGNORE: the latter would rule inside the triggers, too, and ignore their upserts.
     verb, tail = ("INSERT OR REPLACE", "") if table.replace else ("INSERT", " ON CONFLICT DO NOTHING")
-    statement = f"{verb} INTO {name} ({', '.join(table.columns)}) VALUES ({places}){tail}"
+    head = f"{verb} INTO {name} ({', '.join(table.columns)})"
     refused: list[RefusedRow] = []
     connection.execute("SAVEPOINT rows")
     try:
-        connection.executemany(statement, rows)
+        insert_many(connection, head, rows, width, tail)
     except BAD_ROW:
         connection.execute("ROLLBACK TO rows")
         for row in rows:
             try:
-                connection.execute(statement, row)
+                insert_many(connection, head, [row], width, tail)
             except BAD_ROW as error:
                 refused.append(RefusedRow(name, row, f"{type(error).__name__}: {error}"))
     connection.execute("RELEASE rows")

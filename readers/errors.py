@@ -5,7 +5,7 @@
     │   └── ReaderBusyError  another client holds this reader        → the same, with a named status
     ├── FrameError           bytes that are no frame                 → count, reset the link, try again
     ├── DeviceRefusedError   the device says no to what was asked    → park until the configuration changes
-    └── ConfigError          the site file asks for the impossible   → exit 78 (EX_CONFIG)
+    └── ConfigError          the site file asks for the impossible   → exit 78 at start; later back off
 
 Anything else that leaves a driver is a bug: it is logged with its traceback, and the driver is restarted.
 A message says what, where, the value given, what would be allowed, and the next step.

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from rules.presence.watched import GAP_US, NOTHING, Watched
+
+S = 1_000_000
+
+
+def started(at_us: int = 10 * S, *points: str) -> Watched:
+    watched = Watched()
+    watched.advance(at_us, is_broken=False)
+    watched.all_now(points)
+    return watched
+
+
+def test_time_counts_for_what_was_watched_when_it_began() -> None:
+    watched = started(10 * S, "a")
+    watched.advance(11 * S, is_broken=False)
+    watched.state("reader", ["b"], is_offline=False)
+    watched.advance(13 * S, is_broken=False)
+    assert (watched.watched_us("a"), watched.watched_us("b"), watched.watched_us("c")) == (3 * S, 2 * S, 0)
+
+
+def test_a_status_replaces_what_its_device_watched_and_nothing_else() -> None:
+    watched = started()
+    watched.state("one", ["a", "b"], is_offline=False)
+    watched.state("two", ["c"], is_offline=False)
+    watched.state("one", ["b"], is_offline=False)
+    assert watched.row.now == {"b", "c"}
+    watched.state("two", [], is_offline=True)
+    assert watched.row.now == {"b"}
+    assert watched.row.offline == {"two"}
+
+
+def test_a_gateway_that_was_silent_watched_nothing() -> None:
+    watched = started(10 * S, "a")
+    watched.advance(10 * S + GAP_US + 1, is_broken=False)
+    assert watched.watched_us("a") == 0
+    assert watched.row.alive_us == 0
+    watched.advance(15 * S, is_broken=False)
+    assert watched.watched_us("a") == 15 * S - 10 * S - GAP_US - 1
+
+
+def test_a_missing_batch_means_that_nobody_knows() -> None:
+    watched = started(10 * S, "a")
+    watched.advance(11 * S, is_broken=True)
+    assert watched.watched_us("a") == 0
+    assert watched.during(10 * S, 11 * S) == NOTHING
+
+
+def test_a_slice_is_watched_from_beginning_to_end_or_not_at_all() -> None:
+    watched = started(10 * S, "a", "b")
+    watched.advance(11 * S, is_broken=False)
+    watched.all_now(["a"])
+    watched.advance(12 * S, is_broken=False)
+    assert watched.during(10 * S, 11 * S) == {"a", "b"}
+    assert watched.during(10 * S + 500_000, 11 * S + 500_000) == {"a"}
+    assert watched.during(11 * S, 12 * S) == {"a"}
+    assert watched.during(9 * S, 10 * S) == NOTHING
+
+
+def test_what_is_behind_is_let_go() -> None:
+    watched = started(0, "a")
+    for second in range(1, 100):
+        watched.advance(second * S, is_broken=False)
+        watched.all_now(["a"] if second % 2 else ["b"])
+        watched.during((second - 1) * S, second * S)
+    assert len(watched.row.spans) <= 2
+
+
+def test_the_clock_never_goes_back() -> None:
+    watched = started(10 * S, "a")
+    watched.advance(9 * S, is_broken=False)
+    assert watched.row.clock_us == 10 * S
+
+
+def test_darkness_is_skipped_to_its_end() -> None:
+    watched = started(10 * S, "a")
+    watched.advance(100 * S, is_broken=False)
+    watched.advance(101 * S, is_broken=False)
+    assert watched.dark_until(20 * S) == 100 * S
+    assert watched.dark_until(100 * S) == 100 * S
+    assert watched.dark_until(200 * S) == 200 * S
+
+
+def test_saving_in_between_changes_nothing() -> None:
+    one, other = started(10 * S, "a"), started(10 * S, "a")
+    for second in (11, 12, 20, 21):
+        one.advance(second * S, is_broken=False)
+        other.advance(second * S, is_broken=False)
+        other = Watched(other.save())
+    assert one.watched_us("a") == other.watched_us("a") == 3 * S
