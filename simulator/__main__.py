@@ -28,7 +28,7 @@ from simulator.server import DeviceServer
 FOR_EVER_S: Final = 86_400.0
 _US_PER_S: Final = 1_000_000
 _NS_PER_US: Final = 1_000
-_UNITS: Final = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _PLACE: Final = re.compile(r"\$\{([A-Za-z0-9_-]+)\}")
 
 
@@ -46,10 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def seconds(text: str) -> float:
-    """`30s`, `5min`, `2h` or plain seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h)?", text)
+    """`30s`, `5m`, `2h` or plain seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text)
     if match is None or float(match[1]) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: must be a time such as 30s, 5min or 2h")
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a time such as 30s, 5m or 2h")
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 

@@ -10,7 +10,7 @@ from gateway.config.load import load_site
 from simulator.__main__ import fill, main, seconds
 
 
-@pytest.mark.parametrize(("text", "expected"), [("30s", 30), ("2.5", 2.5), ("5min", 300), ("2h", 7200)])
+@pytest.mark.parametrize(("text", "expected"), [("30s", 30), ("2.5", 2.5), ("5m", 300), ("2h", 7200)])
 def test_times(text: str, expected: float) -> None:
     assert seconds(text) == expected
 
