@@ -86,6 +86,9 @@ def faults(made: Mapping[str, Any]) -> list[str]:
     truth = made["truth"]
     if not made["ledger"]["balanced"]:
         found.append("the loss ledger does not balance")
+    points = made["ledger"]["points"]
+    if points["stored"] != points["made"]:
+        found.append(f"{points['made'] - points['stored']} of {points['made']} points are not in the store")
     if truth["detected"] != truth["passages"]:
         found.append(f"{truth['passages'] - truth['detected']} of {truth['passages']} passages were not detected")
     if truth["wrong_direction"]:

@@ -95,12 +95,13 @@ def test_a_good_run_has_no_faults_and_the_promised_keys() -> None:
 
 
 def test_every_fault_is_named() -> None:
-    edge, rules = books(Account(heard=10, journalled=10, judged=8), PointAccount(made=3, stored=3))
+    edge, rules = books(Account(heard=10, journalled=10, judged=8), PointAccount(made=3, stored=2, queued=1))
     made = report(
         edge, rules, {}, [passage("XX", "lane-1", "in", 5)], {"passages": [crossing("AA", "lane-1", "in", 5)]}
     )
     assert faults(made) == [
         "the loss ledger does not balance",
+        "1 of 3 points are not in the store",
         "1 of 1 passages were not detected",
         "1 passages were reported that nobody made",
         "no device was heard of",
