@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -195,7 +196,7 @@ def ledger(config: ConfigOption = DEFAULT_CONFIG) -> None:
         if not ledgers.edges and ledgers.rules is None and not ledgers.unreadable:
             typer.echo(f"and there is no ledger in {state_directory(site)}", err=True)
             raise typer.Exit(EX_UNAVAILABLE) from None
-    typer.echo("\n".join(ledgers.lines()))
+    typer.echo("\n".join(ledgers.lines(time.time_ns() // 1_000)))
     if not ledgers.balanced:
         raise typer.Exit(EX_NO)
 
@@ -324,3 +325,7 @@ def _event_directory(site: SiteFile) -> Path:
         if isinstance(sink, JournalSink) and sink.directory is not None:
             return sink.directory
     return state_directory(site) / "events"
+
+
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.bulk_sql import insert_many
 from gateway.logs import get_log
 
 VERSION: Final = 1

@@ -22,10 +22,11 @@ from gateway.contract.ledger import (
 from gateway.contract.topics import Topics
 from gateway.logs import clean
 from gateway.mqtt import session
-from gateway.where import time_text
+from gateway.where import US_PER_S, time_text
 
 RETAINED_WITHIN_S: Final = 2.0  # retained messages follow the subscription at once
 RULES: Final = "rules"
+OLD_S: Final = 10  # daemons that run publish every second, and write every five
 KEPT: Final = "ledger*.json"
 LARGEST_BYTES: Final = 16 << 20
 
@@ -61,20 +62,20 @@ class Ledgers:
             else:
                 edge = decode_edge_ledger(payload)
                 self.edges[edge.gateway] = edge
-        except msgspec.DecodeError as error:  # ValidationError is one
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:  # anybody may have published it
             self.unreadable.append(f"{clean(process)}: {clean(str(error))}")
 
-    def lines(self) -> list[str]:
-        """All of it as text."""
+    def lines(self, now_us: int) -> list[str]:
+        """All of it as text; a ledger that is no longer told says so."""
         lines = [f"from {self.source}"]
         for gateway, edge in sorted(self.edges.items()):
             lines.append(
                 f"{clean(gateway)}, at {time_text(edge.at_us)}, batches 1 to {edge.next_sequence - 1}, judged "
-                f"to {edge.watermark}:"
+                f"to {edge.watermark}:{_age(edge.at_us, now_us)}"
             )
             lines += [_account_line(name, account) for name, account in _accounts(edge).items()]
         if self.rules is not None:
-            lines.append(f"rules, at {time_text(self.rules.at_us)}:")
+            lines.append(f"rules, at {time_text(self.rules.at_us)}:{_age(self.rules.at_us, now_us)}")
             lines += [_point_line(sink, account) for sink, account in sorted(self.rules.points.items())]
             lines.append(f"  duplicates recognised {self.rules.duplicates}, gaps {self.rules.gaps}")
         lines += [f"not readable: {each}" for each in self.unreadable]
@@ -140,9 +141,14 @@ def _account_line(name: str, account: Account) -> str:
 def _point_line(sink: str, account: PointAccount) -> str:
     difference = account.made - account.stored - account.refused - account.queued
     return (
-        f"  points of {clean(sink)}: made {account.made} = stored {account.stored} + refused {account.refused} "
+        f"  points for sink {clean(sink)}: made {account.made} = stored {account.stored} + refused {account.refused} "
         f"+ queued {account.queued}{_difference(difference)}"
     )
+
+
+def _age(at_us: int, now_us: int) -> str:
+    age_s = (now_us - at_us) // US_PER_S
+    return f"  {age_s} s old: does this daemon run?" if age_s > OLD_S else ""
 
 
 def _difference(difference: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,10 +49,15 @@ class Port(Protocol):
     def now_us(self) -> int:
         """The host's UTC time in microseconds since 1970, for `received_at_us`."""
 
+    @property
+    def baud(self) -> int | None:
+        """Bits per second of the line, for deadlines; None where there is no line, or a device server sets it."""
+
     async def close(self) -> None:
         """Close the link; harmless when it is closed."""
 
 
+@runtime_checkable
 class SerialPort(Port, Protocol):
     """A port whose line speed can be changed; over a serial device server too."""
 

@@ -187,6 +187,8 @@ class Severity(StrEnum):
 class Condition:
     """A named state of the device that began or ended: an antenna gone, a buffer near its end, a setting not applied.
 
+    A link that ends ends all conditions of its devices without a word; a driver says those that still hold anew.
+
     Attributes:
         name: a fixed word of the driver, `antenna_disconnected`, `buffer_overflow`, `setting_differs` ...
         key: tells apart conditions of one name: the antenna port, the setting.

@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from gateway.config.models import HoldRule, Rule, SiteFile
 from rules.expressions import Expression, equalities
 from rules.grammar import ExpressionError
+from rules.own_events import NOT_JUDGED, STATE_LOST
 from rules.vocabulary import ALLOWED, FIELDS, PRESENCE, RAW, fields_of
 
 _SHOWN = 120
@@ -43,7 +44,7 @@ def _faults_of(rule: Rule, made: set[str]) -> Iterator[str]:
         yield f"{where}.on = {rule.on!r}: nothing of this type exists; {hint}"
         return
     kind = emits(rule)
-    if kind in {*RAW, *PRESENCE}:
+    if kind in {*RAW, *PRESENCE, NOT_JUDGED, STATE_LOST}:
         key = "emit" if rule.emit else "name"
         yield f"{where}.{key} = {kind!r}: events of this type are not made by rules; choose another name"
     yield from _condition(where, "when", rule.when, rule.on)

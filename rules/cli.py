@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import fcntl
 import gc
 import os
 import signal
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,7 +24,8 @@ from gateway.config.models import InfluxSink, JournalSink, SiteFile
 from gateway.event_journal import EventJournal
 from gateway.health import Health
 from rules import assets
-from rules.database import Database, RulesDatabaseError
+from rules.database import Database
+from rules.database_file import RulesDatabaseError
 from rules.engine import Engine
 from rules.metrics import RulesCollector
 from rules.outputs import Sink
@@ -34,8 +37,14 @@ from rules.threads import DatabaseThreads
 
 EX_SOFTWARE: Final = 70  # sysexits.h: systemd starts us again
 EX_CONFIG: Final = 78  # sysexits.h: it does not, the file must change first
+EX_TEMPFAIL: Final = 75  # sysexits.h: another daemon is there; systemd tries again
 DATABASE: Final = "rules.db"
+LOCK: Final = "rules.lock"
 EVENTS: Final = "events"
+
+
+class AlreadyRunningError(Exception):
+    """Another daemon holds the state directory."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,10 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log = logs.get_log()
     try:
         site = load_site(options.config)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with _held(state_directory(site)), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(site))
     except (ConfigError, RulesDatabaseError) as error:
         return _refused(error)
+    except AlreadyRunningError as error:
+        log.critical("rules_already_running", error=error)
+        return EX_TEMPFAIL
     except ExceptionGroup as group:
         refused, others = group.split(ConfigError)
         if refused is not None and others is None:
@@ -67,9 +79,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+@contextmanager
+def _held(directory: Path) -> Iterator[None]:
+    """Hold the state directory for this process: two would judge past each other. The lock ends with the process."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError(
+                f"{directory} is held by another rules daemon; stop that one, or set another site.state_dir"
+            ) from error
+        yield
+
+
 def _refused(error: Exception) -> int:
     for line in str(error).splitlines():
-        logs.get_log().error("configuration_refused", fault=line)
+        logs.get_log().critical("site_file_refused", fault=line)
     return EX_CONFIG
 
 
@@ -102,6 +128,10 @@ async def serve(site: SiteFile) -> None:
             commit_every_s=site.rules.commit_every_s,
             latency_sink=latency_sink(site),
         )
+        if database.set_aside is not None:
+            pipeline.lost_state("rules", f"the database was damaged and is kept as {database.set_aside.name}")
+        if unreadable := engine.counters()["state_unreadable"]:
+            pipeline.lost_state("rules", f"{unreadable} entries of the state could not be read")
         health.registry.register(RulesCollector(pipeline, engine.counters))
         if site.health.rules_port:
             server = await health.serve(site.health.host, site.health.rules_port)

@@ -16,45 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.bulk_insert import insert_many
+from gateway.bulk_sql import delete_many, insert_many
 from gateway.contract.ledger import PointAccount
-from gateway.event_journal import is_damage, set_aside
-from gateway.logs import get_log
+from rules.database_file import DatabaseFile
 from rules.intake import FlowRow
 from rules.outputs import Parcel, Refusal
 
-VERSION: Final = 1
-CHECKED_BYTES: Final = 256 << 20  # a larger file holds an outage's parcels; reading it through would delay the start
-WAL_BYTES: Final = 64 << 20
 FREE_PAGES_KEPT: Final = 4096  # 16 MiB: space that the next outage will want again
 FREE_PAGES_RETURNED: Final = 1024  # in one commit, so that giving space back never delays one
 MESSAGES_MOST: Final = 20_000
+RETAINED_MOST: Final = 10 * MESSAGES_MOST
 QUARANTINE_ROWS: Final = 10_000
 QUARANTINED_BYTES: Final = 16 << 10
 OUTBOX_BYTES: Final = 4 << 30
 READ_ROWS: Final = 512
 SHED_FIRST: Final = ("reads", "events")
-
-SCHEMA: Final = """
-CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE flows (gateway TEXT NOT NULL, epoch INTEGER NOT NULL, watermark INTEGER NOT NULL, judged TEXT NOT NULL,
-    ordinals TEXT NOT NULL, PRIMARY KEY (gateway, epoch)) WITHOUT ROWID;
-CREATE TABLE counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE accounts (sink TEXT PRIMARY KEY, made INTEGER NOT NULL, stored INTEGER NOT NULL,
-    refused INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE messages (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, retain INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE parcels (id INTEGER PRIMARY KEY, sink TEXT NOT NULL, kind TEXT NOT NULL, points INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, caused_at_us INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE INDEX parcels_in_order ON parcels (sink, id);
-CREATE INDEX parcels_by_kind ON parcels (sink, kind, id, points, bytes);
-CREATE TABLE quarantine (id INTEGER PRIMARY KEY, sink TEXT NOT NULL, at_us INTEGER NOT NULL, reason TEXT NOT NULL,
-    body BLOB NOT NULL);
-"""
-
-
-class RulesDatabaseError(Exception):
-    """The database cannot be used by this version; the message says what to do."""
 
 
 class Message(NamedTuple):
@@ -125,31 +101,28 @@ class Database:
 
     def __init__(self, path: Path, limits: Mapping[str, int] | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.set_aside: Path | None = None
         self._limits = dict(limits or {})
-        try:
-            self._writer = _open(path)
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-            self.set_aside = set_aside(path)
-            get_log().error(
-                "rules_database_damaged",
-                file=str(path),
-                kept_as=self.set_aside.name,
-                error=error,
-                next_step="a new one is begun: state and queued points of the old one are missing until recovered",
-            )
-            self._writer = _open(path)
-        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._reader.execute("PRAGMA query_only = ON")
         self._accounts: dict[str, list[int]] = {}  # made, stored, refused
         self._queued: dict[str, list[int]] = {}  # points, bytes: summed from the rows, apart from the accounts
         self._counts: dict[str, int] = {}
-        self._load_totals()
+        self._file = DatabaseFile(path)
+        self._writer = self._file.open()
+        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._reader.execute("PRAGMA query_only = ON")
+        with self._file.finding_damage():
+            self._load_totals()
+
+    @property
+    def set_aside(self) -> Path | None:
+        """What a damaged file is kept as, if this life found one."""
+        return self._file.set_aside
 
     def load(self) -> Stored:
         """Everything that the last commit left."""
+        with self._file.finding_damage():
+            return self._load()
+
+    def _load(self) -> Stored:
         one = self._writer.execute
         return Stored(
             state=one("SELECT key, value FROM state").fetchall(),
@@ -177,6 +150,10 @@ class Database:
         Raises:
             sqlite3.Error: nothing of it is written; when the disk is full, it may be tried again.
         """
+        with self._file.finding_damage():
+            return self._commit(commit)
+
+    def _commit(self, commit: Commit) -> Totals:
         execute = self._writer.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -237,7 +214,7 @@ class Database:
 
     def _write_judgement(self, commit: Commit) -> None:
         many = self._writer.executemany
-        many("DELETE FROM state WHERE key = ?", [(key,) for key, value in commit.state if value is None])
+        delete_many(self._writer, "DELETE FROM state WHERE key", [key for key, value in commit.state if value is None])
         kept = [row for row in commit.state if row[1] is not None]
         insert_many(self._writer, "INSERT OR REPLACE INTO state", kept, 2)
         many(
@@ -247,11 +224,12 @@ class Database:
         many("DELETE FROM flows WHERE gateway = ? AND epoch = ?", commit.forgotten)
 
     def _write_messages(self, commit: Commit) -> None:
-        many = self._writer.executemany
-        many("DELETE FROM messages WHERE id = ?", [(number,) for number in commit.published])
-        many(
-            "INSERT INTO messages (id, topic, payload, retain) VALUES (?, ?, ?, ?)",
+        delete_many(self._writer, "DELETE FROM messages WHERE id", commit.published)
+        insert_many(
+            self._writer,
+            "INSERT INTO messages (id, topic, payload, retain)",
             [(m.id, m.topic, m.payload, m.retain) for m in commit.messages],
+            4,
         )
         for message in commit.messages:
             if message.retain and message.payload:
@@ -259,12 +237,17 @@ class Database:
             elif message.retain:
                 self._writer.execute("DELETE FROM retained WHERE topic = ?", (message.topic,))
         if commit.messages:
-            # Only what says something new each time is shed: an alarm's last word is kept for the broker's return.
-            shed = self._writer.execute(
-                "DELETE FROM messages WHERE retain = 0 AND id <= ?", (commit.messages[-1].id - MESSAGES_MOST,)
-            ).rowcount
-            if shed:
-                self._count("messages_shed", shed)
+            self._shed_messages(commit.messages[-1].id)
+
+    def _shed_messages(self, newest: int) -> None:
+        """While the broker is away: the last word on each retained topic is kept ten times as long as the rest."""
+        shed = self._writer.execute(
+            "DELETE FROM messages WHERE id <= ?1 AND (retain = 0 OR id <= ?2 OR EXISTS (SELECT 1 FROM messages AS m "
+            "WHERE m.retain AND m.topic = messages.topic AND m.id > messages.id))",
+            (newest - MESSAGES_MOST, newest - RETAINED_MOST),
+        ).rowcount
+        if shed:
+            self._count("messages_shed", shed)
 
     def _queue(self, parcels: Sequence[tuple[int, str, Parcel]]) -> None:
         self._writer.executemany(
@@ -343,38 +326,3 @@ class Database:
         self._accounts = {sink: list(account) for sink, *account in one("SELECT * FROM accounts")}
         sums = "SELECT sink, sum(points), sum(bytes) FROM parcels GROUP BY sink"
         self._queued = {sink: [points, size] for sink, points, size in one(sums)}
-
-
-def is_full(error: sqlite3.Error) -> bool:
-    """Whether only space is missing, so that the same commit may succeed later."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-    elif version != VERSION:
-        raise RulesDatabaseError(
-            f"{path}: has version {version}, this program writes version {VERSION}; run the newer program"
-        )
-    elif path.stat().st_size <= CHECKED_BYTES:
-        found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            damage = sqlite3.DatabaseError(f"{path.name}: {found}")
-            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise damage

@@ -68,7 +68,8 @@ class Engine:
         self._stepped.add(batch.gateway)
         outputs = Outputs(batch.received_at_us)
         tracker = gateway.tracker
-        tracker.advance(batch)
+        if by_us := tracker.advance(batch):
+            self._set_back(gateway, by_us)
         run = _Run(self, gateway, batch, outputs, is_historical=historical)
         if self._orphans or self._dead_keys:
             self._bury(run)
@@ -91,23 +92,17 @@ class Engine:
         return self._state.changes()
 
     def restore(self, entries: Iterable[tuple[str, bytes]]) -> None:
-        """Take up a snapshot, before the first step. State of rules gone or changed is dropped, its alarms cleared.
+        """Take up a snapshot, before the first step.
 
-        Raises:
-            msgspec.ValidationError, msgspec.DecodeError: an entry was not written by this engine.
+        State of rules gone or changed is dropped, its alarms cleared; so is an entry that cannot be read (the counter
+        `state_unreadable`): what it knew is found out again, which beats never starting again.
         """
         owners = {shape.owner: shape for shape in self._shapes}
         for key, value in entries:
-            kind, owner, rest = parts_of(key)
-            if kind == "rule":
-                if (shape := owners.get(owner)) is not None:
-                    shape.rows.load(rest, value)
-                else:
-                    self._dead_keys.append(key)
-                    self._orphan(owner.rpartition(".")[0], rest, value)
-            elif kind in KINDS:
-                self._gateway(owner).tracker.load(kind, rest, value)
-            else:
+            try:
+                self._load(key, value, owners)
+            except msgspec.DecodeError:  # ValidationError is one
+                self._counts["state_unreadable"] += 1
                 self._dead_keys.append(key)
         for gateway in self._gateways.values():
             self._counts["tags_dropped"] += gateway.tracker.restore()
@@ -117,7 +112,10 @@ class Engine:
     def counters(self) -> dict[str, int]:
         """Counts since this engine was made, and sizes now, summed over gateways and rules."""
         trackers = [gateway.tracker for gateway in self._gateways.values()]
-        return dict(self._counts) | {
+        return {
+            "state_unreadable": 0,
+            "clocks_set_back": 0,
+            **self._counts,
             "late_reads": sum(tracker.reorder.late_reads for tracker in trackers),
             "future_reads": sum(tracker.reorder.future_reads for tracker in trackers),
             "glimpses": sum(tracker.zones.glimpses for tracker in trackers),
@@ -128,13 +126,31 @@ class Engine:
             "sessions": sum(tracker.portals.open_sessions() for tracker in trackers),
             "rule_states": sum(len(shape.rows.rows) for shape in self._shapes),
             "keys_refused": sum(shape.refused for shape in self._shapes),
+            "points_refused": sum(tracker.reorder.points_refused for tracker in trackers),
         }
+
+    def _set_back(self, gateway: _Gateway, by_us: int) -> None:
+        self._counts["clocks_set_back"] += 1
+        gateway.timers = [(at_us - by_us, rule, key) for at_us, rule, key in gateway.timers]
+        for shape in self._shapes:
+            shape.set_back(gateway.name, by_us)
 
     def _gateway(self, name: str) -> _Gateway:
         found = self._gateways.get(name)
         if found is None:
             found = self._gateways[name] = _Gateway(name, Tracker(self._site, name, self._state))
         return found
+
+    def _load(self, key: str, value: bytes, owners: Mapping[str, Match | Hold]) -> None:
+        kind, owner, rest = parts_of(key)
+        if kind == "rule" and (shape := owners.get(owner)) is not None:
+            shape.rows.load(rest, value)
+        elif kind in KINDS:
+            self._gateway(owner).tracker.load(kind, rest, value)
+        else:
+            self._dead_keys.append(key)
+            if kind == "rule":
+                self._orphan(owner.rpartition(".")[0], rest, value)
 
     def _orphan(self, rule: str, key: str, value: bytes) -> None:
         row = _either_row(value)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from gateway.contract.batches import Batch, item_count, kind_of
+from gateway.contract.batches import NUMBER_MOST, Batch, UnreadableBatch, item_count, kind_of
 from gateway.contract.flow import Ack, Resume
 from gateway.contract.topics import NAME
 
@@ -24,8 +24,9 @@ ASK_FIRST_S: Final = 1.0
 ASK_MOST_S: Final = 30.0
 QUIET_S: Final = 3.0  # a living edge ticks every second: silence may mean that the end of a window was lost
 GATEWAYS_MOST: Final = 256
-EPOCHS_KEPT: Final = 2  # the living one, and the one before it while its last batches trickle in
-NUMBER_MOST: Final = 1 << 53  # what JSON carries exactly, and SQLite keeps
+EPOCH_OVER_S: Final = 60.0  # of silence: then an older epoch is believed, of a journal made after a clock was set back
+
+Arrival = Batch | UnreadableBatch
 
 
 class FlowRow(NamedTuple):
@@ -46,6 +47,7 @@ class Flow:
         watermark: judged and durable up to here; set by the runner after a commit.
         judged: items judged, durable or not, by kind.
         gap_since_s: since when a batch is missing; None while none is.
+        heard_s: when anything of it came last.
     """
 
     def __init__(self, gateway: str, epoch: int, *, now_s: float) -> None:
@@ -61,9 +63,9 @@ class Flow:
         self.gaps = 0
         self.skipped = 0
         self.ordinals_wrong = 0
-        self.held: dict[int, Batch] = {}
+        self.held: dict[int, Arrival] = {}
         self._held_items = 0
-        self._heard_s = now_s
+        self.heard_s = now_s
         self._ask_at_s = now_s + QUIET_S
         self._ask_every_s = ASK_FIRST_S
 
@@ -87,9 +89,9 @@ class Flow:
         self.watermark = row.watermark
         self.judged_durably = row.judged
 
-    def take(self, batch: Batch, now_s: float) -> list[Batch]:
+    def take(self, batch: Arrival, now_s: float) -> list[Arrival]:
         """The batches that may be judged now, in order, because `batch` came."""
-        self._heard_s = now_s
+        self.heard_s = now_s
         sequence = batch.sequence
         if sequence < self.expected or sequence in self.held:
             self.duplicates += 1
@@ -100,9 +102,9 @@ class Flow:
         self._advance(batch)
         return [batch, *self._release(now_s)]
 
-    def resume(self, from_sequence: int, now_s: float) -> list[Batch]:
+    def resume(self, from_sequence: int, now_s: float) -> list[Arrival]:
         """The edge declares that nothing before `from_sequence` will come; returns what may be judged now."""
-        self._heard_s = now_s
+        self.heard_s = now_s
         if from_sequence <= self.expected:
             return []
         self.skipped += from_sequence - self.expected
@@ -117,7 +119,7 @@ class Flow:
     def asks(self, now_s: float) -> bool:
         """Whether it is time to ask for `expected` once more; True starts the next wait."""
         gap = self.gap_since_s is not None and now_s - self.gap_since_s >= PATIENCE_S
-        quiet = now_s - self._heard_s >= QUIET_S
+        quiet = now_s - self.heard_s >= QUIET_S
         if not (gap or quiet):
             self._ask_every_s = ASK_FIRST_S
             self._ask_at_s = now_s
@@ -140,7 +142,7 @@ class Flow:
             judged=dict(self.judged_durably),
         )
 
-    def _hold(self, batch: Batch, now_s: float) -> None:
+    def _hold(self, batch: Arrival, now_s: float) -> None:
         if self.gap_since_s is None:
             self.gap_since_s = now_s
             self.gaps += 1
@@ -149,7 +151,7 @@ class Flow:
             self.held[batch.sequence] = batch
             self._held_items += items
 
-    def _advance(self, batch: Batch) -> None:
+    def _advance(self, batch: Arrival) -> None:
         self.expected += 1
         kind, items = kind_of(batch), item_count(batch)
         if not items:
@@ -159,8 +161,8 @@ class Flow:
         self.ordinals[kind] = batch.ordinal + items
         self.judged[kind] = self.judged.get(kind, 0) + items
 
-    def _release(self, now_s: float) -> list[Batch]:
-        ready = []
+    def _release(self, now_s: float) -> list[Arrival]:
+        ready: list[Arrival] = []
         while (batch := self.held.pop(self.expected, None)) is not None:
             self._held_items -= item_count(batch)
             self._advance(batch)
@@ -181,23 +183,28 @@ class Intake:
     def __init__(self) -> None:
         self.flows: dict[tuple[str, int], Flow] = {}
         self.refused: dict[str, int] = {}
-        self._newest: dict[str, int] = {}
+        self._living: dict[str, Flow] = {}
 
     def restore(self, row: FlowRow, now_s: float) -> None:
         """Take up a flow where a commit left it."""
-        self._add(Flow.restored(row, now_s=now_s))
+        flow = self.flows[row.gateway, row.epoch] = Flow.restored(row, now_s=now_s)
+        living = self._living.get(row.gateway)
+        if living is None or living.epoch < row.epoch:
+            self._living[row.gateway] = flow
 
-    def take(self, batch: Batch, now_s: float) -> tuple[Flow, list[Batch]] | None:
+    def take(self, batch: Arrival, now_s: float) -> tuple[Flow, list[Arrival]] | None:
         """The flow of this batch and what may be judged now; None when the batch is refused."""
         numbers = (batch.sequence, batch.epoch)
         if min(numbers) < 1 or max(*numbers, batch.ordinal, abs(batch.received_at_us)) > NUMBER_MOST:
-            # A gateway's last will is a status without a place in its journal.
             self._refuse("unsequenced" if batch.sequence == 0 else "out_of_range")
+            return None
+        if not NAME.fullmatch(batch.device):
+            self._refuse("bad_device_name")
             return None
         flow = self._flow(batch.gateway, batch.epoch, now_s)
         return None if flow is None else (flow, flow.take(batch, now_s))
 
-    def resume(self, resume: Resume, now_s: float) -> tuple[Flow, list[Batch]] | None:
+    def resume(self, resume: Resume, now_s: float) -> tuple[Flow, list[Arrival]] | None:
         """The flow that resumes and what may be judged now; None when it is refused."""
         if not (0 < resume.from_sequence <= NUMBER_MOST and 0 < resume.epoch <= NUMBER_MOST):
             self._refuse("out_of_range")
@@ -206,38 +213,42 @@ class Intake:
         return None if flow is None else (flow, flow.resume(resume.from_sequence, now_s))
 
     def living(self) -> list[Flow]:
-        """The newest epoch of each gateway."""
-        return [self.flows[item] for item in self._newest.items()]
+        """The epoch of each gateway that is believed: the newest, unless it is over."""
+        return list(self._living.values())
+
+    def knows(self, gateway: str) -> bool:
+        """Whether this gateway has ever been heard."""
+        return gateway in self._living
 
     def forgotten(self) -> list[tuple[str, int]]:
-        """Drop epochs that are long over, and name them."""
-        over = []
-        for gateway in self._newest:
-            epochs = sorted(epoch for name, epoch in self.flows if name == gateway)
-            over += [(gateway, epoch) for epoch in epochs[:-EPOCHS_KEPT]]
+        """Drop epochs that are long over, and name them: all but the living, and the latest of the others."""
+        over: list[tuple[str, int]] = []
+        for living in self._living.values():
+            others = [flow for flow in self.flows.values() if flow.gateway == living.gateway and flow is not living]
+            others.sort(key=lambda flow: (flow.heard_s, flow.epoch))
+            over += [(flow.gateway, flow.epoch) for flow in others[:-1]]
         for key in over:
             del self.flows[key]
         return over
 
     def _flow(self, gateway: str, epoch: int, now_s: float) -> Flow | None:
-        flow = self.flows.get((gateway, epoch))
-        if flow is not None:
-            return flow
+        living = self._living.get(gateway)
+        if living is not None and living.epoch == epoch:
+            return living
         if not NAME.fullmatch(gateway):
             self._refuse("bad_gateway_name")
             return None
-        newest = self._newest.get(gateway)
-        if newest is not None and epoch < newest:
-            self._refuse("old_epoch")
-            return None
-        if newest is None and len(self._newest) >= GATEWAYS_MOST:
+        flow = self.flows.get((gateway, epoch))
+        if living is None and len(self._living) >= GATEWAYS_MOST:
             self._refuse("too_many_gateways")
             return None
-        return self._add(Flow(gateway, epoch, now_s=now_s))
-
-    def _add(self, flow: Flow) -> Flow:
-        self.flows[flow.gateway, flow.epoch] = flow
-        self._newest[flow.gateway] = max(flow.epoch, self._newest.get(flow.gateway, 0))
+        if living is not None and epoch < living.epoch and now_s - living.heard_s < EPOCH_OVER_S:
+            if flow is None:
+                self._refuse("old_epoch")
+            return flow
+        if flow is None:
+            flow = self.flows[gateway, epoch] = Flow(gateway, epoch, now_s=now_s)
+        self._living[gateway] = flow
         return flow
 
     def _refuse(self, reason: str) -> None:

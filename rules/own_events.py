@@ -1,39 +1,128 @@
-"""What the rules daemon says about itself: a store that stopped, a batch that a defect kept from being judged."""
+"""What the rules daemon says about itself and its gateways: alarms and events that rest on no reading.
+
+They come from a clock and from links, not from batches: a replay of a recording does not repeat them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from gateway.contract.batches import Batch
-from gateway.contract.events import Alarm, Event, Evidence, event_id
+import msgspec
+
+from gateway.contract.batches import Batch, StatusBatch, UnreadableBatch
+from gateway.contract.events import Alarm, Event, Evidence, decode_alarm, event_id
+from rules.outputs import Outputs
+from rules.points import status_point
 
 SINK_STOPPED: Final = "sink_stopped"
+GATEWAY_VANISHED: Final = "gateway_vanished"
 NOT_JUDGED: Final = "not_judged"
+STATE_LOST: Final = "state_lost"
 RULES: Final = "rules"
+RAISED: Final = "raised"
+CLEARED: Final = "cleared"
+_NOTHING: Final = Evidence(gateway=RULES, epoch=0, sequence_from=0, sequence_to=0)
 
 
-def sink_alarm_id(sink: str) -> str:
-    """The id of the alarm that a sink stopped."""
-    return event_id("alarm", SINK_STOPPED, sink)
+def own_alarm_id(rule: str, subject: str) -> str:
+    """The id of an alarm of ours: the same from raised to cleared, in every life."""
+    return event_id("alarm", rule, subject)
 
 
-def sink_alarm(sink: str, state: str, since_us: int, at_us: int, message: str) -> Alarm:
-    """The alarm that a sink stopped, `raised` or `cleared`; it rests on no batch."""
-    return Alarm(
-        id=sink_alarm_id(sink),
-        rule=SINK_STOPPED,
-        severity="critical",
-        subject=sink,
-        state=state,
-        since_us=since_us,
-        at_us=at_us,
-        message=message,
-        evidence=Evidence(gateway=RULES, epoch=0, sequence_from=0, sequence_to=0),
-    )
+class OwnAlarms:
+    """Our alarms that stand, through restarts; `tell` is given what changes.
+
+    Args:
+        retained: payloads of all alarms that stand as of the last commit.
+    """
+
+    def __init__(
+        self, retained: Mapping[str, bytes], tell: Callable[[Outputs], None], now_us: Callable[[], int]
+    ) -> None:
+        self._tell = tell
+        self._now_us = now_us
+        self._standing: dict[str, Alarm] = {}
+        for payload in retained.values():
+            alarm = decode_alarm(payload)
+            if alarm.evidence.gateway == RULES:  # a name that no gateway may have
+                self._standing[alarm.id] = alarm
+
+    def subjects(self, rule: str) -> set[str]:
+        """Whom alarms of this kind stand for."""
+        return {alarm.subject for alarm in self._standing.values() if alarm.rule == rule}
+
+    def put(self, rule: str, subject: str, message: str) -> None:
+        """Raise an alarm; what stands already is told anew only when its message is another."""
+        key, now_us = own_alarm_id(rule, subject), self._now_us()
+        before = self._standing.get(key)
+        if before is not None and before.message == message:
+            return
+        alarm = Alarm(
+            id=key,
+            rule=rule,
+            severity="critical",
+            subject=subject,
+            state=RAISED,
+            since_us=before.since_us if before is not None else now_us,
+            at_us=now_us,
+            message=message,
+            evidence=_NOTHING,
+        )
+        self._standing[key] = alarm
+        self._tell(Outputs(now_us, alarms=[alarm]))
+
+    def clear(self, rule: str, subject: str, message: str) -> None:
+        """Clear an alarm, if it stands."""
+        alarm = self._standing.pop(own_alarm_id(rule, subject), None)
+        if alarm is not None:
+            now_us = self._now_us()
+            cleared = msgspec.structs.replace(alarm, state=CLEARED, at_us=now_us, message=message)
+            self._tell(Outputs(now_us, alarms=[cleared]))
 
 
-def not_judged(batch: Batch, error: Exception) -> Event:
-    """A batch tripped a defect of the engine; the evidence leads to it in the journal of the edge."""
+class Gateways:
+    """What gateways say of themselves: of no sequence, like a last will, so it is not judged, but shown and alarmed."""
+
+    def __init__(
+        self, site: str, alarms: OwnAlarms, tell: Callable[[Outputs], None], now_us: Callable[[], int]
+    ) -> None:
+        self._site = site
+        self._alarms = alarms
+        self._tell = tell
+        self._now_us = now_us
+        self._states: dict[str, tuple[str, str]] = {}
+        self._vanished = alarms.subjects(GATEWAY_VANISHED)
+
+    @property
+    def vanished(self) -> frozenset[str]:
+        """Those of which nothing is known now."""
+        return frozenset(self._vanished)
+
+    def says(self, batch: StatusBatch) -> None:
+        """A known gateway's own status came, or its last will; the same again means nothing."""
+        name, state = batch.gateway, (batch.state, batch.reason)
+        if self._states.get(name) == state:
+            return
+        self._states[name] = state
+        batch.received_at_us = self._now_us()  # a last will was written when the gateway connected
+        self._tell(Outputs(batch.received_at_us, points=[status_point(batch, self._site)]))
+        if state == ("offline", "vanished"):
+            self._vanished.add(name)
+            message = f"gateway {name!r} vanished: nothing is known of its devices; look for power, network and host"
+            self._alarms.put(GATEWAY_VANISHED, name, message)
+        else:
+            self.speaks(name)
+
+    def speaks(self, name: str) -> None:
+        """Something came from this gateway."""
+        if name in self._vanished:
+            self._vanished.discard(name)
+            self._alarms.clear(GATEWAY_VANISHED, name, f"gateway {name!r} is back")
+
+
+def not_judged(batch: Batch | UnreadableBatch, reason: str) -> Event:
+    """A batch that could not be judged; the evidence leads to it in the journal of the edge."""
     return Event(
         id=event_id(NOT_JUDGED, batch.gateway, batch.epoch, batch.sequence),
         type=NOT_JUDGED,
@@ -43,5 +132,17 @@ def not_judged(batch: Batch, error: Exception) -> Event:
         evidence=Evidence(
             gateway=batch.gateway, epoch=batch.epoch, sequence_from=batch.sequence, sequence_to=batch.sequence
         ),
-        fields={"reason": type(error).__name__},
+        fields={"reason": reason},
+    )
+
+
+def state_lost(subject: str, at_us: int, reason: str) -> Event:
+    """What was known of a gateway, or of everything (`rules`), is gone: presence begins anew."""
+    return Event(
+        id=event_id(STATE_LOST, subject, at_us),
+        type=STATE_LOST,
+        at_us=at_us,
+        subject=subject,
+        evidence=_NOTHING,
+        fields={"reason": reason},
     )

@@ -17,24 +17,24 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
-import msgspec
-
-from gateway.contract.batches import Batch, decode, item_count
-from gateway.contract.flow import decode_resume
+from gateway.contract.batches import Batch, StatusBatch, UnreadableBatch, item_count
 from gateway.contract.ledger import RulesLedger
 from gateway.contract.topics import Topics
 from gateway.health import Health
 from gateway.logs import get_log
-from rules.database import Commit, Settlement, Stored, is_full
-from rules.intake import Flow, Intake
+from rules.database import Commit, Settlement, Stored
+from rules.database_file import is_full
+from rules.intake import Arrival, Flow, Intake
 from rules.latency import Histogram, ToStore
 from rules.outbox import Delivery, Trouble
 from rules.outputs import Outputs, Parcel, Sink
-from rules.own_events import not_judged, sink_alarm, sink_alarm_id
-from rules.publication import RAISED, Publication, messages_of
+from rules.own_events import SINK_STOPPED, Gateways, OwnAlarms, not_judged, state_lost
+from rules.publication import Publication, messages_of
+from rules.reception import Reception
 from rules.threads import DatabaseThreads
 
-UNCOMMITTED_BATCHES: Final = 2_000  # beyond it nothing more is taken until a commit is done
+UNCOMMITTED_BATCHES: Final = 2_000  # beyond either of them nothing more is taken until a commit is done
+UNCOMMITTED_ITEMS: Final = 200_000  # some 64 MiB
 IDLE_S: Final = 1.0
 FULL_RETRY_S: Final = 1.0
 COMMIT_STALLED_S: Final = 30.0
@@ -63,7 +63,6 @@ class Pipeline:
 
     Attributes:
         session: changes with each life; edges go back to the watermark when they see a new one.
-        malformed: payloads that were no batch and no resume, by kind.
         committed: set after each commit; whoever waits clears it.
     """
 
@@ -87,7 +86,6 @@ class Pipeline:
         self.intake = Intake()
         self.histogram = Histogram()
         self.totals = stored.totals
-        self.malformed: dict[str, int] = {}
         self.not_judged = 0
         self.commits = 0
         self.committed = asyncio.Event()
@@ -109,13 +107,18 @@ class Pipeline:
         self._moved: dict[tuple[str, int], Flow] = {}
         self._settlements: list[Settlement] = []
         self._counted = {"duplicates": 0, "gaps": 0}
-        self._uncommitted = 0
+        self._uncommitted = self._uncommitted_items = 0
         self._work = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._committing = asyncio.Lock()
         self._ending = False
-        self._stopped_since_us: dict[str, int] = {}
+        self._beat: Callable[[], None] = lambda: None
+        self._alarms = OwnAlarms(stored.retained, self.tell, now_us)
+        self._gateways = Gateways(site, self._alarms, self.tell, now_us)
+        self.reception = Reception(
+            self.intake, health, ready=self._ready, gateway_says=self._gateway_says, lost_state=self.lost_state
+        )
         rng = rng or random.Random()  # noqa: S311  # spreads load, hides nothing
         self.deliveries = {
             sink.name: Delivery(
@@ -130,38 +133,24 @@ class Pipeline:
         }
         self._restore(stored)
 
-    def take(self, payload: bytes) -> None:
-        """Take one batch as it came from the broker; judged now, later, or never, and counted in each case."""
-        try:
-            batch = decode(payload)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            self.count_malformed("batch", error)
-            return
-        found = self.intake.take(batch, asyncio.get_running_loop().time())
-        if found is not None:
-            self._step(*found)
+    def take(self, payload: bytes, device: str | None = None) -> None:
+        """Take one batch as it came from the broker; see `Reception.take`."""
+        self.reception.take(payload, device)
 
     def resume(self, payload: bytes) -> None:
-        """Take one `Resume`."""
-        try:
-            resume = decode_resume(payload)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            self.count_malformed("resume", error)
-            return
-        found = self.intake.resume(resume, asyncio.get_running_loop().time())
-        if found is None:
-            return
-        flow, ready = found
-        if not ready and flow.expected - 1 > flow.watermark:
-            self._note(flow)  # the watermark moves over what the edge gave up
-        self._step(flow, ready)
+        """Take one `Resume`; see `Reception.resume`."""
+        self.reception.resume(payload)
 
-    def count_malformed(self, kind: str, error: object) -> None:
-        """Count a payload that cannot be used; the first of its kind is logged."""
-        seen = self.malformed.get(kind, 0)
-        self.malformed[kind] = seen + 1
-        if seen == 0:
-            self._health.trouble(self._log, "payload_malformed", kind=kind, error=str(error), more="counted only")
+    def tell(self, outputs: Outputs) -> None:
+        """Let out something that rests on no batch, with the next commit."""
+        self._outputs.append(outputs)
+        self._work.set()
+
+    def lost_state(self, subject: str, reason: str) -> None:
+        """Say, in the log and as an event, that what was known is gone."""
+        self._health.trouble(self._log, "state_lost", level="error", subject=subject, reason=reason)
+        now_us = self._now_us()
+        self.tell(Outputs(now_us, events=[state_lost(subject, now_us, reason)]))
 
     async def room(self) -> None:
         """Wait until more may be taken."""
@@ -175,7 +164,7 @@ class Pipeline:
         Raises:
             sqlite3.Error: the database fails other than by a full disk: what it says from now on cannot be trusted.
         """
-        beat = self._health.progress.watch("commit", COMMIT_STALLED_S)
+        beat = self._beat = self._health.progress.watch("commit", COMMIT_STALLED_S)
         loop = asyncio.get_running_loop()
         not_before_s = 0.0
         while not self._ending:
@@ -234,34 +223,59 @@ class Pipeline:
         now_s = asyncio.get_running_loop().time()
         for row in stored.flows:
             self.intake.restore(row, now_s)
-        for sink in self.deliveries:
-            if self.topics.alarm(sink_alarm_id(sink)) in stored.retained:
-                self._stopped_since_us[sink] = self._now_us()
 
-    def _step(self, flow: Flow, ready: Sequence[Batch]) -> None:
+    def _ready(self, flow: Flow, ready: Sequence[Arrival]) -> None:
+        """Judge these. None of them, and the watermark may move all the same: over what the edge gave up."""
         if not ready:
+            if flow.expected - 1 > flow.watermark:
+                self._note(flow)
             return
         for batch in ready:
-            try:
-                outputs = self._judge.step(batch)
-            except Exception as error:  # noqa: BLE001  # one batch that trips a defect must not stop the site for ever
-                outputs = self._tripped(batch, error)
+            if isinstance(batch, UnreadableBatch):
+                outputs = self._not_judged(batch, "unreadable", why=batch.why)
+            else:
+                outputs = self._judged(batch)
             if outputs:
                 self._outputs.append(outputs)
-            if item_count(batch):
+            if items := item_count(batch):
                 self._received_at_us.append(batch.received_at_us)
+                self._uncommitted_items += items
         self._uncommitted += len(ready)
-        if self._uncommitted >= UNCOMMITTED_BATCHES:
+        if not self._has_room:
             self._room.clear()
+        self._gateways.speaks(flow.gateway)
         self._note(flow)
+
+    def _gateway_says(self, batch: StatusBatch) -> None:
+        before = self._gateways.vanished
+        self._gateways.says(batch)
+        if self._gateways.vanished - before:
+            self._health.trouble(
+                self._log, "gateway_vanished", gateway=batch.gateway, advice="look for power and network"
+            )
+
+    @property
+    def malformed(self) -> dict[str, int]:
+        """Payloads that were no batch and no resume, by kind."""
+        return self.reception.malformed
+
+    @property
+    def _has_room(self) -> bool:
+        return self._uncommitted < UNCOMMITTED_BATCHES and self._uncommitted_items < UNCOMMITTED_ITEMS
+
+    def _judged(self, batch: Batch) -> Outputs:
+        try:
+            return self._judge.step(batch)
+        except Exception as error:  # noqa: BLE001  # one batch that trips a defect must not stop the site for ever
+            return self._not_judged(batch, type(error).__name__, exc_info=error)
 
     def _note(self, flow: Flow) -> None:
         self._moved[flow.gateway, flow.epoch] = flow
         self._work.set()
 
-    def _tripped(self, batch: Batch, error: Exception) -> Outputs:
+    def _not_judged(self, batch: Arrival, reason: str, **more: object) -> Outputs:
         self.not_judged += 1
-        self._health.degraded["engine"] = f"{self.not_judged} batches were not judged because of a defect"
+        self._health.degraded["engine"] = f"{self.not_judged} batches could not be judged; the log says why"
         self._health.trouble(
             self._log,
             "batch_not_judged",
@@ -270,16 +284,17 @@ class Pipeline:
             epoch=batch.epoch,
             sequence=batch.sequence,
             device=batch.device,
-            exc_info=error,
+            reason=reason,
+            **more,
         )
-        return Outputs(batch.received_at_us, events=[not_judged(batch, error)])
+        return Outputs(batch.received_at_us, events=[not_judged(batch, reason)])
 
     def _gather(self) -> tuple[Commit, list[int]]:
         outputs, self._outputs = self._outputs, []
         received_at_us, self._received_at_us = self._received_at_us, []
         moved, self._moved = self._moved, {}
         settlements, self._settlements = self._settlements, []
-        self._uncommitted = 0
+        self._uncommitted = self._uncommitted_items = 0
         parcels: list[tuple[int, str, Parcel]] = []
         for sink in self._sinks if outputs else ():
             for parcel in sink.encode(outputs):
@@ -325,6 +340,7 @@ class Pipeline:
                 if "disk" not in self._health.not_ready:
                     self._health.trouble(self._log, "commit_failed", level="error", error=error, retry_s=FULL_RETRY_S)
                 self._health.not_ready["disk"] = "the disk is full: nothing is judged until there is space"
+                self._beat()  # it is tried for as long as it takes: a restart would change nothing
                 await asyncio.sleep(FULL_RETRY_S)
             else:
                 self._health.not_ready.pop("disk", None)
@@ -342,7 +358,7 @@ class Pipeline:
         for delivery in self.deliveries.values():
             delivery.wake()
         self._to_store.committed(self._last_parcel, received_at_us, self._now_us())
-        if self._uncommitted < UNCOMMITTED_BATCHES:
+        if self._has_room:
             self._room.set()
         self.committed.set()
 
@@ -359,9 +375,7 @@ class Pipeline:
     def _stored(self, sink: str, parcel: int) -> None:
         if sink == self._latency_sink:
             self._to_store.stored(parcel, self._now_us())
-        since_us = self._stopped_since_us.pop(sink, None)
-        if since_us is not None:
-            self._alarm(sink, "cleared", since_us, f"sink {sink!r} stores again")
+        self._alarms.clear(SINK_STOPPED, sink, f"sink {sink!r} stores again")
 
     def _sink_changed(self, sink: str, trouble: Trouble | None) -> None:
         if trouble is None:
@@ -378,10 +392,4 @@ class Pipeline:
             retry_in_s=round(trouble.retry_in_s, 1),
         )
         if trouble.stopped:
-            since_us = self._stopped_since_us.setdefault(sink, self._now_us())
-            self._alarm(sink, RAISED, since_us, f"sink {sink!r} takes nothing: {trouble.reason}")
-
-    def _alarm(self, sink: str, state: str, since_us: int, message: str) -> None:
-        now_us = self._now_us()
-        self._outputs.append(Outputs(now_us, alarms=[sink_alarm(sink, state, since_us, now_us, message)]))
-        self._work.set()
+            self._alarms.put(SINK_STOPPED, sink, f"sink {sink!r} takes nothing: {trouble.reason}")

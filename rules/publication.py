@@ -16,9 +16,9 @@ from gateway.contract.topics import Topics
 from gateway.mqtt import Session
 from rules.database import Message
 from rules.outputs import Outputs
+from rules.own_events import RAISED
 
 READ_MOST: Final = 200
-RAISED: Final = "raised"
 
 _json: Final = msgspec.json.Encoder()
 

@@ -146,12 +146,14 @@ class Runner:
             await asyncio.sleep(0)
 
     def _handle(self, message: Message) -> None:
-        # Retained is only the last status of each device: it was judged, or comes again with the journal.
-        if message.retained or not message.topic.startswith(self._prefix):
+        if not message.topic.startswith(self._prefix):
             return
         first, _, second = message.topic[len(self._prefix) :].partition("/")
-        if second in BATCH_KINDS and first not in RESERVED:
-            self._pipeline.take(message.payload)
+        if message.retained:
+            if second == "status" and first not in RESERVED:
+                self._pipeline.reception.take_retained_status(message.payload, first)
+        elif second in BATCH_KINDS and first not in RESERVED:
+            self._pipeline.take(message.payload, first)
         elif first == "resume":
             self._pipeline.resume(message.payload)
 

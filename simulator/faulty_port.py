@@ -78,6 +78,11 @@ class FaultyPort:
         """See `Port`."""
         return self._port.now_us()
 
+    @property
+    def baud(self) -> int | None:
+        """See `Port`."""
+        return self._port.baud
+
     async def close(self) -> None:
         """See `Port`."""
         await self._port.close()

@@ -27,6 +27,7 @@ class DevicePort(TcpPort):
     """The device's end of a connection. A device waits for a client that takes nothing until its own TCP gives up."""
 
     send_within_s = STUCK_S
+    unacknowledged_ms = None
 
     def __init__(self, description: str, accepted: Callable[[DevicePort], None]) -> None:
         super().__init__(description)

@@ -194,3 +194,14 @@ def test_generated_files_are_current() -> None:
     from gateway.generate import documents, outdated
 
     told("run `tagwharf generate`", [str(path) for path in outdated(ROOT, documents())])
+
+
+def test_every_link_in_the_documentation_leads_somewhere() -> None:
+    dead = [
+        f"{name_of(page)}: {target}"
+        for page in files()
+        if page.suffix == ".md"
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    told("links that lead nowhere", dead)

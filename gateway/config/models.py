@@ -158,7 +158,7 @@ class AlarmSettings(Table):
     severity: Severity = Field(Severity.WARNING, description="info, warning or critical.")
     message: str = Field("", max_length=500, description="What the operator reads; empty for the rule's name.")
     latch: bool = Field(
-        default=False, description="Stays raised until somebody clears it, even when the condition ends."
+        default=False, description="Stays raised when the condition ends, until the rule is changed or removed."
     )
 
 

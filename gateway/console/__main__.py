@@ -11,10 +11,11 @@ from typing import Final
 from gateway.config.load import load_site, state_directory
 from gateway.console.app import serve
 from gateway.event_history import EventHistory
-from gateway.logs import configure
+from gateway.logs import configure, get_log
 from readers.errors import ConfigError
 
-EX_CONFIG: Final = 78  # sysexits.h
+EX_SOFTWARE: Final = 70  # sysexits.h: systemd starts us again
+EX_CONFIG: Final = 78  # sysexits.h: it does not, the file must change first
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,8 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
         journal = EventHistory(state_directory(site) / "events")
         asyncio.run(serve(site, journal))
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        for line in str(error).splitlines():
+            get_log().critical("site_file_refused", fault=line)
         return EX_CONFIG
+    except OSError as error:
+        get_log().error("console_failed", error=error.strerror)
+        return EX_SOFTWARE
     return 0
 
 

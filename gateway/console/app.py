@@ -6,7 +6,10 @@ Everything a device said is text to the page, never markup; the content security
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,15 +24,18 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from gateway import systemd
 from gateway.config.models import SiteFile
 from gateway.console.live import Live
 from gateway.event_history import EventHistory
+from gateway.health import Progress
 from gateway.logs import get_log
 from gateway.mqtt import Session, stay_connected
 
 STATIC: Final = Path(__file__).parent / "static"
 EVERY_S: Final = 0.25
 STREAMS_MOST: Final = 32
+PUMP_STALLED_S: Final = 5.0
 POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
 HOSTS: Final = ["127.0.0.1", "localhost", "[::1]", "::1"]
 """Names under which a loopback page is asked for; any other is a page elsewhere that rebinds its name to us."""
@@ -42,9 +48,10 @@ class Streams:
         self._live = live
         self._waiting: set[asyncio.Queue[bytes]] = set()
 
-    async def pump(self) -> None:
-        """Send what changed to every page, four times a second."""
+    async def pump(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Send what changed to every page, four times a second; `beat` is called each time."""
         while True:
+            beat()
             await asyncio.sleep(EVERY_S)
             news = _message("changes", self._live.changes())
             for queue in self._waiting:
@@ -119,21 +126,41 @@ def application(live: Live, streams: Streams, journal: EventHistory | None = Non
     )
 
 
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: they end the process before anybody can say goodbye."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def end(self) -> None:
+        """Stop serving."""
+        self.should_exit = True
+
+
 async def serve(site: SiteFile, journal: EventHistory | None) -> None:
-    """Serve the console of a site until cancelled or told to stop by a signal."""
+    """Serve the console of a site until cancelled or told to stop by a signal.
+
+    Raises:
+        ConfigError: a credential or certificate is missing. OSError: the address is taken.
+    """
     live = Live(site.site.name)
     streams = Streams(live)
-    log = get_log().bind(process="console")
-    server = uvicorn.Server(
+    progress = Progress()
+    log = get_log()
+    host, port = site.console.host, site.console.port
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise OSError(error.errno, f"console.port = {port}: cannot listen on {host}: {error.strerror}") from error
+    server = _Server(
         uvicorn.Config(
-            application(live, streams, journal),
-            host=site.console.host,
-            port=site.console.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
+            application(live, streams, journal), log_config=None, access_log=False, timeout_graceful_shutdown=1
         )
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.end)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
 
     def changed(reason: str | None) -> None:
         live.connected = reason is None
@@ -144,24 +171,36 @@ async def serve(site: SiteFile, journal: EventHistory | None) -> None:
             message = await session.receive()
             live.feed(message.topic, message.payload)
 
+    async def follow_broker() -> None:
+        await stay_connected(
+            site.mqtt,
+            listen,
+            client_id=f"tagwharf-console-{site.site.name}",
+            topics=Live.topics(site.site.name),
+            changed=changed,
+        )
+
     work = [
-        asyncio.create_task(
-            stay_connected(
-                site.mqtt,
-                listen,
-                client_id=f"tagwharf-console-{site.site.name}",
-                topics=Live.topics(site.site.name),
-                changed=changed,
-            )
-        ),
-        asyncio.create_task(streams.pump()),
+        asyncio.create_task(follow_broker()),
+        asyncio.create_task(streams.pump(progress.watch("pump", PUMP_STALLED_S))),
+        asyncio.create_task(systemd.feed_watchdog(progress.stalled)),
     ]
+    serving = asyncio.create_task(server.serve([listener]))
+    systemd.ready(url)  # connections wait in the listener's queue for the moment that uvicorn still needs
+    log.info("console_started", url=url)
     try:
-        await server.serve()
+        await asyncio.wait({serving, work[0], work[1]}, return_when=asyncio.FIRST_COMPLETED)
+        for task in work[:2]:
+            if task.done():
+                await task  # a credential that is missing, or a defect: neither may look like a healthy console
+        await serving
     finally:
+        systemd.stopping()
+        server.end()
         for task in work:
             task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
+        await asyncio.gather(serving, *work, return_exceptions=True)
+        listener.close()
 
 
 def _message(event: str, body: object) -> bytes:

@@ -17,6 +17,9 @@ READS_SHOWN: Final = 60
 EVENTS_SHOWN: Final = 100
 DEVICES_MOST: Final = 2_000
 READINGS_MOST: Final = 50_000
+ALARMS_MOST: Final = 2_000
+LEDGERS_MOST: Final = 256
+GATEWAY_AWAY: Final = "gateway_away"
 
 
 class Live:
@@ -52,7 +55,7 @@ class Live:
         levels = topic.removeprefix(self._root).split("/")
         try:
             self._sort(levels, payload)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             self.malformed += 1
 
     def whole(self) -> dict[str, Any]:
@@ -62,7 +65,7 @@ class Live:
             "connected": self.connected,
             "reads": list(self._reads),
             "reads_heard": self._reads_heard,
-            "devices": self._devices,
+            "devices": self._shown_devices(),
             "readings": self._readings,
             "events": list(self._events),
             "alarms": self._alarms,
@@ -74,7 +77,7 @@ class Live:
         """What is new since this was asked last."""
         changed, self._changed = self._changed, set()
         parts = {
-            "devices": self._devices,
+            "devices": self._shown_devices() if "devices" in changed else {},
             "readings": self._readings,
             "alarms": self._alarms,
             "ledgers": self._ledgers,
@@ -87,6 +90,26 @@ class Live:
                 fresh.clear()
         return news
 
+    def _shown_devices(self) -> dict[str, dict[str, Any]]:
+        """The devices as they are: of one whose gateway is away nobody knows anything, whatever was said last."""
+        away = {
+            name: row for name, row in self._devices.items() if name == row["gateway"] and row["state"] == "offline"
+        }
+        if not away:
+            return self._devices
+        return {
+            name: row
+            if name in away or (gateway := away.get(row["gateway"])) is None
+            else {
+                **row,
+                "state": "offline",
+                "reason": GATEWAY_AWAY,
+                "detail": f"gateway {row['gateway']} is offline: {gateway['reason']}",
+                "watched": [],
+            }
+            for name, row in self._devices.items()
+        }
+
     def _sort(self, levels: list[str], payload: bytes) -> None:
         match levels:
             case ["events", _]:
@@ -95,6 +118,8 @@ class Live:
                 self._new_events.append(event)
             case ["alarms", alarm_id]:
                 self._alarm(alarm_id, payload)
+            case ["ledger", process] if process not in self._ledgers and len(self._ledgers) >= LEDGERS_MOST:
+                pass
             case ["ledger", "rules"]:
                 self._ledgers["rules"] = msgspec.to_builtins(ledger.decode_rules_ledger(payload))
                 self._changed.add("ledgers")
@@ -110,11 +135,11 @@ class Live:
                 pass  # a topic of a later version
 
     def _alarm(self, alarm_id: str, payload: bytes) -> None:
-        if payload:
-            alarm = events.decode_alarm(payload)
-            self._alarms[alarm_id] = msgspec.to_builtins(alarm)
-        if not payload or self._alarms[alarm_id]["state"] != "raised":
+        alarm = events.decode_alarm(payload) if payload else None
+        if alarm is None or alarm.state != "raised":
             self._alarms.pop(alarm_id, None)
+        elif alarm_id in self._alarms or len(self._alarms) < ALARMS_MOST:
+            self._alarms[alarm_id] = msgspec.to_builtins(alarm)
         self._changed.add("alarms")
 
     def _batch(self, batch: batches.Batch) -> None:

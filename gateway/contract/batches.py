@@ -12,13 +12,17 @@ Payloads are JSON. All times are microseconds since 1970-01-01 UTC by the gatewa
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 VERSION: Final = 1
 MOST_ITEMS: Final = 500
 """Items in one batch at most: keeps a message near 64 KiB, and nanosecond remainders (index modulo 1,000) distinct."""
+NUMBER_MOST: Final = 1 << 53
+"""What JSON carries exactly, and every store keeps."""
+
+Whole = Annotated[int, msgspec.Meta(ge=-NUMBER_MOST, le=NUMBER_MOST)]
 
 
 class TagRead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -32,18 +36,18 @@ class TagRead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
 
     epc: str
-    antenna_port: int
+    antenna_port: Whole
     read_point: str
-    seen_at_us: int
+    seen_at_us: Whole
     rssi_dbm: float | None = None
-    count: int = 1
-    first_seen_at_us: int | None = None
-    pc_bits: int | None = None
+    count: Whole = 1
+    first_seen_at_us: Whole | None = None
+    pc_bits: Whole | None = None
     tid: str | None = None
     user_memory: str | None = None
     phase_deg: float | None = None
     doppler_hz: float | None = None
-    channel_index: int | None = None
+    channel_index: Whole | None = None
 
 
 class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -54,9 +58,9 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     value: Decimal | None
     unit: str
     phase: str | None = None
-    tariff: int | None = None
+    tariff: Whole | None = None
     quality: str = "good"
-    meter_time_us: int | None = None
+    meter_time_us: Whole | None = None
 
 
 class Signal(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -72,7 +76,7 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     name: str
     severity: str
-    since_us: int
+    since_us: Whole
     key: str = ""
     detail: str = ""
 
@@ -101,7 +105,7 @@ class ReadBatch(Header, tag_field="kind", tag="reads"):
     """Tag reads of one device."""
 
     reads: list[TagRead]
-    clock_offset_us: int = 0
+    clock_offset_us: Whole = 0
 
 
 class ReadingBatch(Header, tag_field="kind", tag="readings"):
@@ -128,7 +132,7 @@ class StatusBatch(Header, tag_field="kind", tag="status"):
 
     state: str
     reason: str
-    since_us: int
+    since_us: Whole
     detail: str = ""
     watched: list[str] = []
     conditions: list[Condition] = []
@@ -136,9 +140,9 @@ class StatusBatch(Header, tag_field="kind", tag="status"):
     manufacturer: str = ""
     model: str = ""
     firmware: str = ""
-    heard: int = 0
-    reconnects: int = 0
-    clock_offset_us: int | None = None
+    heard: Whole = 0
+    reconnects: Whole = 0
+    clock_offset_us: Whole | None = None
 
 
 class TickBatch(Header, tag_field="kind", tag="tick"):
@@ -151,12 +155,29 @@ class TickBatch(Header, tag_field="kind", tag="tick"):
     watched: list[str]
 
 
+class UnreadableBatch(Header):
+    """A batch of which only the header makes sense to this program: it has its place in the sequence all the same.
+
+    Attributes:
+        items: how many it says it holds; why: what is wrong with it.
+    """
+
+    kind: str
+    items: int
+    why: str
+
+
 Batch = ReadBatch | ReadingBatch | SignalBatch | StatusBatch | TickBatch
 ITEM_KINDS: Final = ("reads", "readings", "signals")
 """Kinds whose items the loss ledger counts."""
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Batch)
+
+
+def carried(number: int) -> int:
+    """`number`, or the nearest that a batch may hold: a device's clock may be off by anything."""
+    return max(-NUMBER_MOST, min(NUMBER_MOST, number))
 
 
 def encode(batch: Batch) -> bytes:
@@ -174,12 +195,44 @@ def decode(payload: bytes) -> Batch:
     return batch
 
 
-def kind_of(batch: Batch) -> str:
-    """`reads`, `readings`, `signals`, `status` or `tick`."""
-    return _KINDS[type(batch)]
+class _Outline(Header):
+    """What any version of a batch has."""
+
+    kind: str
+    reads: list[msgspec.Raw] = []
+    readings: list[msgspec.Raw] = []
+    signals: list[msgspec.Raw] = []
 
 
-def item_count(batch: Batch) -> int:
+_outline: Final = msgspec.json.Decoder(_Outline)
+
+
+def outline(payload: bytes, why: str) -> UnreadableBatch:
+    """What can be known of a batch that `decode` refuses.
+
+    Raises:
+        msgspec.ValidationError: not even its header is right. msgspec.DecodeError: it is no JSON.
+    """
+    found = _outline.decode(payload)
+    return UnreadableBatch(
+        gateway=found.gateway,
+        epoch=found.epoch,
+        sequence=found.sequence,
+        ordinal=found.ordinal,
+        device=found.device,
+        received_at_us=found.received_at_us,
+        kind=found.kind,
+        items=len(found.reads) + len(found.readings) + len(found.signals),
+        why=why,
+    )
+
+
+def kind_of(batch: Batch | UnreadableBatch) -> str:
+    """`reads`, `readings`, `signals`, `status` or `tick`; of an unreadable batch what it says of itself."""
+    return batch.kind if isinstance(batch, UnreadableBatch) else _KINDS[type(batch)]
+
+
+def item_count(batch: Batch | UnreadableBatch) -> int:
     """How many reads, readings or signals it holds; 0 for the other kinds."""
     if isinstance(batch, ReadBatch):
         return len(batch.reads)
@@ -187,7 +240,7 @@ def item_count(batch: Batch) -> int:
         return len(batch.readings)
     if isinstance(batch, SignalBatch):
         return len(batch.signals)
-    return 0
+    return batch.items if isinstance(batch, UnreadableBatch) else 0
 
 
 _KINDS: Final = {

@@ -265,7 +265,12 @@ class Committer:
         if self._durable.next_sequence == segment.first_of(self._active):
             return  # nothing in it
         successor = segment.path_of(self._active.parent, self._durable.next_sequence)
-        segment.create(successor, self._durable)
+        try:
+            segment.create(successor, self._durable)
+        except (sqlite3.OperationalError, OSError) as error:
+            self._housekeeping_failed("no segment could be begun; the last one goes on", error)
+            return
+        self._health.degraded.pop("journal_housekeeping", None)
         with self._files:
             summary = segment.summary(self._db, segment.first_of(self._active))
             segment.close(self._db)
@@ -291,10 +296,19 @@ class Committer:
         with self._files:
             beside = segment.size_bytes(self._active)
             self._retention.delete_judged(state.watermark, _now_us(), beside)
-            self._retention.shed(state.watermark, self._keep, beside, state.shed_id, shed)
+            try:
+                self._retention.shed(state.watermark, self._keep, beside, state.shed_id, shed)
+            except (sqlite3.OperationalError, OSError) as error:
+                self._housekeeping_failed("nothing could be shed; it is tried again", error)
         if state != self._durable:
             self._settle(state)
             self._health.trouble(self._log, "journal_shed", level="error", dropped=str(state.dropped))
+
+    def _housekeeping_failed(self, what: str, error: Exception) -> None:
+        """A full disk mostly. Nothing that was promised rests on it, so the journal goes on."""
+        if "journal_housekeeping" not in self._health.degraded:
+            self._health.trouble(self._log, "journal_housekeeping_failed", level="error", what=what, error=error)
+        self._health.degraded["journal_housekeeping"] = f"{what}: {error}"
 
     def _mend(self, path: Path) -> None:
         state = self._durable.copy()
@@ -333,8 +347,14 @@ def _judge(state: State, released: Released, until: int, moved: dict[str, int]) 
     counted = {kind: released.judged.get(kind, 0) for kind in ITEM_KINDS}
     if released.session != state.judge:
         state.judge = released.session
-        if any(counted[kind] + state.judged_base.get(kind, 0) < state.judged.get(kind, 0) for kind in ITEM_KINDS):
-            # The judge has lost its state and counts from 0 again; what it said before stands.
+        # By the rows it has judged `moved` since. Is that on top of what it had, or has it lost its state and counts
+        # from 0 again? Then what it said before stands.
+        anew = sum(abs(counted[kind] - moved.get(kind, 0)) for kind in ITEM_KINDS)
+        on_top = sum(
+            abs(counted[kind] + state.judged_base.get(kind, 0) - state.judged.get(kind, 0) - moved.get(kind, 0))
+            for kind in ITEM_KINDS
+        )
+        if anew < on_top:
             state.judged_base = dict(state.judged)
     state.judged = {kind: state.judged_base.get(kind, 0) + counted[kind] for kind in ITEM_KINDS}
 

@@ -241,7 +241,7 @@ def serve(site_path: Path) -> int:
         uvloop.run(run(site_path))
     except ConfigError as error:
         for line in str(error).splitlines():
-            log.critical("site_file_refused", error=line)
+            log.critical("site_file_refused", fault=line)
         return EX_CONFIG
     except AlreadyRunningError as error:
         log.critical("edge_already_running", error=error)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from gateway.contract.batches import ITEM_KINDS, MOST_ITEMS, Batch, TickBatch
+from gateway.contract.batches import ITEM_KINDS, MOST_ITEMS, Batch, TickBatch, carried
 from gateway.edge.journal import Journal
 from gateway.edge.normalise import Normaliser
 from gateway.edge.watched import DeviceState, Watched
@@ -105,7 +105,7 @@ class Intake:
                 if not line.proven:
                     watched.heard(None, 0, self._now_us())
                 if observed.clock_offset_us:
-                    line.clock_offset_us = observed.clock_offset_us
+                    line.clock_offset_us = carried(observed.clock_offset_us)
                 if normaliser.gathered >= MOST_ITEMS:
                     self._flush_reads(normaliser)
                 elif self._flush_due is None:

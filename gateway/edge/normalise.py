@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from gateway.contract.batches import (
     MOST_ITEMS,
+    NUMBER_MOST,
     Batch,
     ReadBatch,
     Reading,
@@ -19,6 +20,7 @@ from gateway.contract.batches import (
     Signal,
     SignalBatch,
     TagRead,
+    carried,
 )
 from readers.observations import Readings, Signals, TagReads
 
@@ -111,7 +113,7 @@ class Normaliser:
                 device=self._reader,
                 received_at_us=self._received_at_us,
                 reads=part,
-                clock_offset_us=self._offset_us,
+                clock_offset_us=carried(self._offset_us),
             )
             for part in _parts(reads)
         ]
@@ -201,9 +203,15 @@ def _rows(observed: TagReads, points: _Points, offset_us: int) -> list[TagRead]:
 def _times(column: Sequence[int | None] | None, offset_us: int, otherwise: int | None) -> Iterable[int | None]:
     if column is None:
         return repeat(otherwise)
-    if None in column:
-        return [otherwise if seen is None else seen + offset_us for seen in column]
+    if None in column or not _are_times(column, offset_us):  # type: ignore[arg-type]  # no None, as was just seen
+        shifted = [None if seen is None else seen + offset_us for seen in column]
+        return [otherwise if seen is None or abs(seen) > NUMBER_MOST else seen for seen in shifted]
     return map(offset_us.__add__, column)  # type: ignore[arg-type]  # no None, as was just seen
+
+
+def _are_times(column: Sequence[int], offset_us: int) -> bool:
+    """A reader's clock may hold 64 bits of anything; what JSON does not carry is no time."""
+    return not column or -NUMBER_MOST <= min(column) + offset_us <= max(column) + offset_us <= NUMBER_MOST
 
 
 def _texts(column: Sequence[bytes | None] | None) -> Iterable[str | None]:

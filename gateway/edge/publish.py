@@ -186,7 +186,7 @@ class Publisher:
                     ack = decode_ack(message.payload)
                     self._behind(ack.epoch, max(ack.sequence, ack.received))
                     self._release(flow.heard_ack(ack, loop.time()))
-            except msgspec.DecodeError as error:  # ValidationError is one
+            except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:  # anybody may have said it
                 self._health.trouble(self._log, "message_rejected", topic=message.topic, error=error)
             self._wake.set()
 

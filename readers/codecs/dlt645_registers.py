@@ -4,7 +4,8 @@ A register is BCD, low byte first. Registers that may be negative carry the sign
 means that the meter has no such value. Two identifier bytes of FF name a block: several registers in one reply.
 
 Source: DL/T 645-2007 annex A, by the tables of the PyPI package dlt645 3.2.0 and public descriptions, not by the
-standard itself. OBIS names: IEC 62056-61, C groups; signed power of a phase and in total is 36, 56, 76 and 16.
+standard itself. OBIS names: IEC 62056-61, C groups, checked against a public list; signed power in total and of a phase
+is 16, 36, 56 and 76. There is none for signed reactive power (3 here), signed power factor (13) and signed demand (1).
 """
 
 from __future__ import annotations

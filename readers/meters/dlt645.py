@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -22,7 +22,8 @@ from readers.observations import Condition, DeviceInfo, Readings, Rejected, Seve
 
 TRIES: Final = 2
 LONGEST_BACKOFF_S: Final = 600.0
-SILENT_STRIKES: Final = 3  # times that an answering meter ignores one request before it is asked no more
+SILENT_STRIKES: Final = 3  # times that an answering meter ignores one request before it is left alone for a while
+RETRY_UNSUPPORTED_S: Final = 3600.0  # a bad hour of the line must not cost a register for ever
 _ADDRESS_DIGITS: Final = 12
 _ADDRESS: Final = re.compile(r"[0-9]{1,12}")
 
@@ -83,17 +84,16 @@ _USUAL: Final = (
 
 
 class Meter(BaseModel):
-    """One meter on the line.
-
-    Attributes:
-        name: its name in the site, `[a-z0-9_-]`.
-        address: as printed on the meter; leading zeros may be left out. None, for a meter alone on its line, asks it.
-    """
+    """One meter on the line."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=64)]
-    address: str | None = None
+    name: str = Field(pattern=r"^[a-z0-9_-]+$", max_length=64, description="its name in the site, `[a-z0-9_-]`")
+    address: str | None = Field(
+        default=None,
+        description="as printed on the meter, in quotes; leading zeros may be left out. "
+        "A meter alone on its line may leave it out: it is asked",
+    )
 
     @field_validator("address")
     @classmethod
@@ -106,21 +106,15 @@ class Meter(BaseModel):
 
 
 class Dlt645Settings(DriverSettings):
-    """What a user may set.
+    """Settings of driver `dlt645`."""
 
-    Attributes:
-        meters: the meters on this line.
-        poll_s: how often each meter is read.
-        read: what is read from each of them.
-        wake_up_bytes: FE bytes before each request.
-        meter_utc_offset_min: the meters' local time, for values that carry one; China is 480.
-    """
-
-    meters: Annotated[tuple[Meter, ...], Field(min_length=1, max_length=256)]
-    poll_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
-    read: Annotated[tuple[Read, ...], Field(min_length=1)] = _USUAL
-    wake_up_bytes: Annotated[int, Field(ge=0, le=16)] = 4
-    meter_utc_offset_min: Annotated[int, Field(ge=-720, le=840)] = 480
+    meters: tuple[Meter, ...] = Field(min_length=1, max_length=256, description="the meters on this line")
+    poll_s: float = Field(default=60.0, ge=1, le=86_400, description="how often each meter is read")
+    read: tuple[Read, ...] = Field(default=_USUAL, min_length=1, description="what is read from each of them")
+    wake_up_bytes: int = Field(default=4, ge=0, le=16, description="FE bytes before each request")
+    meter_utc_offset_min: int = Field(
+        default=480, ge=-720, le=840, description="the meters' local time, for values that carry one; China is 480"
+    )
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -141,7 +135,13 @@ class Dlt645Settings(DriverSettings):
 
 @dataclass(slots=True)
 class _Polled:
-    """What is known of one meter while the link lasts; `watched` is None until it answers or fails to."""
+    """What is known of one meter while the link lasts.
+
+    Attributes:
+        watched: None until it answers or fails to.
+        strikes: how often in a row each identifier was ignored.
+        unsupported: when to ask again for an identifier that it does not know.
+    """
 
     name: str
     address: str | None
@@ -150,7 +150,7 @@ class _Polled:
     introduced: bool = False
     failures: int = 0
     strikes: dict[int, int] = field(default_factory=dict)
-    unsupported: set[int] = field(default_factory=set)
+    unsupported: dict[int, float] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
 
 
@@ -171,14 +171,32 @@ class Dlt645Driver:
         line = Line(port, report, wake_up_bytes=self._settings.wake_up_bytes, baud=line_defaults.baud)
         start_s = port.monotonic_s()
         meters = [_Polled(meter.name, meter.address, start_s) for meter in self._settings.meters]
+        dead = False
         while True:
             meter = min(meters, key=lambda candidate: candidate.due_s)
-            wait_s = meter.due_s - port.monotonic_s()
-            if wait_s > 0:
-                await port.pause(wait_s)
+            await line.idle(meter.due_s - port.monotonic_s())  # not a pause: a line that dies meanwhile is noticed
             began_s = max(meter.due_s, port.monotonic_s() - self._settings.poll_s)
             answered = await self._poll(line, meter, report)
-            meter.due_s = self._next_due_s(meter, began_s, port.monotonic_s(), answered=answered)
+            now_s = port.monotonic_s()
+            meter.due_s = self._next_due_s(meter, began_s, now_s, answered=answered)
+            if dead and answered:  # it was the line: what backed off because of it comes back at once
+                for other in meters:
+                    if other is not meter:
+                        other.due_s = now_s
+            dead = self._judge_line(meters, report, was_dead=dead)
+
+    def _judge_line(self, meters: list[_Polled], report: Report, *, was_dead: bool) -> bool:
+        """Whether no meter answers any more, which has one cause for all of them; told when it begins and ends."""
+        dead = all(meter.watched is False for meter in meters)
+        if dead and not was_dead:
+            detail = (
+                f"none of the {len(meters)} meters of this line answers; check the adapter, its power, the two wires, "
+                "and speed and parity"
+            )
+            report(Condition("line_silent", active=True, severity=Severity.FAULT, detail=detail))
+        elif was_dead and not dead:
+            report(Condition("line_silent", active=False))
+        return dead
 
     def _next_due_s(self, meter: _Polled, began_s: float, now_s: float, *, answered: bool) -> float:
         if answered:
@@ -213,18 +231,25 @@ class Dlt645Driver:
             NoReplyError: neither the block nor a register of it is answered.
         """
         block = item.block
-        if block is not None and block not in meter.unsupported:
+        if block is not None and line.now_s() >= meter.unsupported.get(block, 0.0):
             try:
                 if await self._request(line, meter, block, report):
+                    meter.unsupported.pop(block, None)
                     return
-                meter.unsupported.add(block)
+                meter.unsupported[block] = line.now_s() + RETRY_UNSUPPORTED_S
             except NoReplyError:
                 pass  # refused by silence, or a silent meter: a single register tells which
         for identifier in item.singles:
-            if identifier not in meter.unsupported and not await self._request(line, meter, identifier, report):
-                meter.unsupported.add(identifier)
-                detail = f"the meter has no register {identifier:08X}"
+            if line.now_s() < meter.unsupported.get(identifier, 0.0):
+                continue
+            known = identifier not in meter.unsupported
+            if not await self._request(line, meter, identifier, report):
+                meter.unsupported[identifier] = line.now_s() + RETRY_UNSUPPORTED_S
+                detail = f"the meter has no register {identifier:08X}; it is asked again every hour"
                 report(_condition("register_unsupported", meter, identifier, detail, severity=Severity.INFO))
+            elif not known:
+                del meter.unsupported[identifier]
+                report(_condition("register_unsupported", meter, identifier, "", active=False))
 
     async def _request(self, line: Line, meter: _Polled, identifier: int, report: Report) -> bool:
         """Read one identifier and report it; False when the meter says that it has no such data.

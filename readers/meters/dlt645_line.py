@@ -27,6 +27,7 @@ LATENCY_S: Final = 0.2  # adapters and device servers hand bytes on in bundles
 BITS_PER_CHARACTER: Final = 11
 MAX_PARTS: Final = 32  # replies in more frames than this are no answer to anything that is read here
 _TURNS_TO_EMPTY: Final = 16
+_SHORTEST_WAIT_S: Final = 0.001  # a rest that the clock cannot resolve would be waited for without end
 
 
 class NoReplyError(ReaderError):
@@ -52,12 +53,16 @@ class Line:
         self._port = port
         self._report = report
         self._wake_up_bytes = wake_up_bytes
-        self._byte_s = BITS_PER_CHARACTER / (getattr(port, "baud", None) or baud)
+        self._byte_s = BITS_PER_CHARACTER / (port.baud or baud)
         self._decoder = Decoder()
 
     def now_us(self) -> int:
         """The host's UTC time."""
         return self._port.now_us()
+
+    def now_s(self) -> float:
+        """The clock of the line's deadlines."""
+        return self._port.monotonic_s()
 
     async def ask_address(self, tries: int, source: str) -> str:
         """The address of the only meter on the line.
@@ -65,11 +70,30 @@ class Line:
         Raises:
             NoReplyError: there is none. LinkError: the line is gone.
         """
-        frame = await self._ask(Frame(WILDCARD, Function.READ_ADDRESS), None, tries, source)
-        if len(frame.data) != ADDRESS_BYTES:
-            self._reject("data_length", source, frame.data)
-            raise NoReplyError(f"{self._port.description}: the address came with {len(frame.data)} bytes, not 6")
+        try:
+            frame = await self._ask(Frame(WILDCARD, Function.READ_ADDRESS), None, tries, source)
+        except RefusedError as refusal:
+            raise NoReplyError(
+                f"{self._port.description}: the meter refuses to tell its address, with error {refusal.error:02X}; "
+                "set the address that is printed on it"
+            ) from refusal
+        if len(frame.data) != ADDRESS_BYTES or not frame.address.isdecimal():
+            self._reject("address", source, frame.data)
+            raise NoReplyError(
+                f"{self._port.description}: the meter's address came as {frame.address} with {len(frame.data)} bytes, "
+                "6 bytes of digits would be right; several meters may be on this line: set their addresses"
+            )
         return frame.address
+
+    async def idle(self, seconds: float) -> None:
+        """Let time pass; what comes without being asked for is counted.
+
+        Raises:
+            LinkError: the line is gone.
+        """
+        until_s = self._port.monotonic_s() + seconds
+        while (left_s := until_s - self._port.monotonic_s()) > 0:
+            self._drop(await self._port.receive(max(left_s, _SHORTEST_WAIT_S)), None)
 
     async def read(self, address: str, identifier: int, tries: int, source: str) -> bytes:
         """The data of an identifier, from as many frames as the meter needs.
@@ -138,18 +162,21 @@ class Line:
             data = await self._port.receive(0)
             if not data:
                 break
-            for frame in self._frames(data, source):
-                if frame.is_reply:
-                    self._reject("late", source, frame.data)
+            self._drop(data, source)
         self._frames(b"", source)
 
-    def _frames(self, data: bytes, source: str) -> list[Frame]:
+    def _drop(self, data: bytes, source: str | None) -> None:
+        for frame in self._frames(data, source):
+            if frame.is_reply:
+                self._reject("late", source, frame.data)
+
+    def _frames(self, data: bytes, source: str | None) -> list[Frame]:
         frames = self._decoder.feed(data) if data else self._decoder.gap()
         for reason, count in self._decoder.take_rejects().items():
             self._report(Rejected(reason, count, sample=self._decoder.reject_sample, source=source))
         return frames
 
-    def _reject(self, reason: str, source: str, sample: bytes) -> None:
+    def _reject(self, reason: str, source: str | None, sample: bytes) -> None:
         self._report(Rejected(reason, sample=sample, source=source))
 
 

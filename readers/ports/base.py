@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Final
 
-from readers.driver import Port
+from readers.driver import Port, SerialPort
 from readers.errors import LinkError
 
 _NS_PER_US: Final = 1_000
@@ -35,10 +35,13 @@ class HoldingPort:
         """
         if not self._buffer and not self._closed:
             self._arrived.clear()
+            # A timer that wakes costs half of a time-out that cancels, and this is the hot path.
+            timer = asyncio.get_running_loop().call_later(max(0.0, within_s), self._arrived.set)
             try:
-                async with asyncio.timeout(within_s):
-                    await self._arrived.wait()
-            except TimeoutError:
+                await self._arrived.wait()
+            finally:
+                timer.cancel()
+            if not self._buffer and not self._closed:
                 return b""
         if self._buffer:
             data = bytes(self._buffer)
@@ -58,6 +61,11 @@ class HoldingPort:
     def now_us(self) -> int:
         """The host's UTC time."""
         return time.time_ns() // _NS_PER_US
+
+    @property
+    def baud(self) -> int | None:
+        """The speed of the line; None where this port knows of none."""
+        return None
 
     def _take(self, data: bytes) -> None:
         if data:
@@ -91,7 +99,7 @@ class PassingPort:
     @property
     def baud(self) -> int | None:
         """The speed of the line, where the port below knows one."""
-        return getattr(self._port, "baud", None)
+        return self._port.baud
 
     async def send(self, data: bytes) -> None:
         """Write all of `data`.
@@ -123,9 +131,8 @@ class PassingPort:
 
     def set_baud(self, baud: int) -> None:
         """Change the speed of the line, where the port below can."""
-        change = getattr(self._port, "set_baud", None)
-        if change is not None:
-            change(baud)
+        if isinstance(self._port, SerialPort):
+            self._port.set_baud(baud)
 
     async def close(self) -> None:
         """Close the port below."""

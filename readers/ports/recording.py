@@ -5,6 +5,7 @@ The file is a valid vector file after every step: `tests/test_vectors.py` replay
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import re
@@ -94,6 +95,7 @@ class RecordingPort(PassingPort):
         self._max_bytes = max_bytes
         self._written = 0
         self._full = False
+        self._cancelled = False
         self._last_s = port.monotonic_s()
         self._file = path.open("w", encoding="utf-8")
         began = datetime.fromtimestamp(port.now_us() // _US_PER_S, UTC)
@@ -133,9 +135,18 @@ class RecordingPort(PassingPort):
             self._step(f"receive = {_hex(data)}")
         return data
 
+    async def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        await self._noted(self._port.pause(seconds))
+
     async def _noted(self, work: Awaitable[bytes | None]) -> bytes:
         try:
             result = await work
+        except asyncio.CancelledError:
+            if not self._cancelled:  # what follows is the driver's goodbye, which may have deadlines of its own
+                self._cancelled = True
+                self._step("cancel = true")
+            raise
         except ReaderError as error:
             self._step(f"raise = {_toml(type(error).__name__)}")
             raise

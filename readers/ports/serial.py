@@ -159,7 +159,10 @@ class TtyPort(FdPort):
             raise ConfigError(f"{self.description}: the adapter cannot do {baud} baud: {error}") from error
 
     def _release(self) -> None:
-        with contextlib.suppress(OSError):  # an adapter that was pulled out cannot be reset any more
+        # An adapter that was pulled out cannot be reset any more; termios.error is no OSError.
+        with contextlib.suppress(OSError, termios.error):
+            self._line.reset_output_buffer()  # else the kernel may hold up close() until a stuck line has sent it
+        with contextlib.suppress(OSError):
             self._line.close()
 
 

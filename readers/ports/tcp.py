@@ -19,6 +19,7 @@ HELD_BYTES: Final = 1 << 20  # beyond this the socket is not read until the driv
 KEEPALIVE_IDLE_S: Final = 15  # the kernel's own probes: a second line behind the drivers' deadlines
 KEEPALIVE_INTERVAL_S: Final = 5
 KEEPALIVE_PROBES: Final = 3
+UNACKNOWLEDGED_MS: Final = 30_000  # keepalive probes rest while sent bytes wait for an answer: this covers that case
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,11 @@ class TcpPort(HoldingPort, asyncio.Protocol):
 
     Attributes:
         send_within_s: the other side must take what is sent within this time.
+        unacknowledged_ms: how long its TCP may leave it unacknowledged; None for the system's quarter of an hour.
     """
 
     send_within_s = SEND_WITHIN_S
+    unacknowledged_ms: int | None = UNACKNOWLEDGED_MS
 
     def __init__(self, description: str) -> None:
         super().__init__(description)
@@ -64,6 +67,8 @@ class TcpPort(HoldingPort, asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+            if self.unacknowledged_ms is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self.unacknowledged_ms)
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
@@ -103,6 +108,8 @@ class TcpPort(HoldingPort, asyncio.Protocol):
                 f"{self.description}: nothing was taken for {self.send_within_s:g} s; "
                 "the other side hangs or the network is cut"
             ) from error
+        if self._closed:  # it broke while these bytes waited for room
+            raise self._over()
 
     def _drained(self) -> None:
         if self._paused and self._transport is not None:

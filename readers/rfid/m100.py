@@ -7,7 +7,7 @@ for again. An empty round is reported as error 15, which is how silence of the t
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -33,7 +33,9 @@ from readers.observations import Condition, DeviceInfo, Rejected, Severity, TagR
 
 ANSWER_WITHIN_S: Final = 0.5
 TRIES: Final = 3
-GAP_S: Final = 0.05  # a module sends a frame in one go: a longer pause inside one means that it is none
+# A module sends a frame in one go, so a pause inside one means that it is none; but behind a device server a frame may
+# come in two segments, and a lost segment is sent again after 0.2 s.
+GAP_S: Final = 0.25
 ROUND_WITHIN_S: Final = 1.0  # several times the longest round
 SILENT_ROUNDS: Final = 3  # starts of the inventory without any sign of a round
 ANTENNA_PORT: Final = 1  # these modules have one
@@ -55,21 +57,21 @@ _DELIMITERS: Final = {"auto": ALL_DELIMITERS, "bb_7e": (BB_7E,), "aa_dd": (AA_DD
 
 
 class M100Settings(DriverSettings):
-    """What a user may set.
+    """Settings of driver `m100`."""
 
-    Attributes:
-        tx_power_dbm: read back after it is set; modules round to their own steps.
-        region: the band to set; default: the module keeps its own.
-        delimiters: the frame form; `auto` tries both.
-        air_crc: `ignored` for modules that do not pass the tag's CRC on.
-        rounds: inventory rounds that are asked for at once.
-    """
-
-    tx_power_dbm: Annotated[float, Field(ge=0, le=33)] = 20.0
-    region: Region | None = None
-    delimiters: Literal["auto", "bb_7e", "aa_dd"] = "auto"
-    air_crc: Literal["required", "ignored"] = "required"
-    rounds: Annotated[int, Field(ge=1, le=65_535)] = 10_000
+    tx_power_dbm: float = Field(
+        default=20.0, ge=0, le=33, description="set and read back; modules round to their own steps, many end at 26"
+    )
+    region: Region | None = Field(
+        default=None, description="the band, set and read back; default: the module keeps its own"
+    )
+    delimiters: Literal["auto", "bb_7e", "aa_dd"] = Field(
+        default="auto", description="the frame form; `auto` asks in both who is there"
+    )
+    air_crc: Literal["required", "ignored"] = Field(
+        default="required", description="`ignored` for modules that do not pass the tag's own CRC-16 on"
+    )
+    rounds: int = Field(default=10_000, ge=1, le=65_535, description="inventory rounds that are asked for at once")
 
     def antenna_ports(self) -> tuple[int, ...] | None:
         """The one antenna."""

@@ -109,6 +109,17 @@ class Portals:
             session.sequence_from, session.sequence_to = UNSEQUENCED, 0
             self._sessions.dirty.add(epc)
 
+    def set_back(self, by_slices: int) -> None:
+        """The gateway's clock was set back: all times that are kept move with it."""
+        by_us = by_slices * SLICE_US
+        for epc, session in self._sessions.rows.items():
+            session.origin_us -= by_us
+            session.last_us -= by_us
+            for side in (*session.outer.values(), *session.inner.values()):
+                side.first_us -= by_us
+                side.last_us -= by_us
+            self._sessions.dirty.add(epc)
+
     def step(self, index: int, cells: Mapping[str, Mapping[str, Cell]], late: list[tuple[str, str, Cell]]) -> None:
         """Take what was heard in one slice."""
         now_us = (index + 1) * SLICE_US

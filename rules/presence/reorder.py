@@ -19,6 +19,8 @@ from rules.state import Table
 SLICE_US: Final = 50_000
 FUTURE_US: Final = 1_000_000
 """A read from further ahead than this comes from a wrong reader clock; its time becomes that of its arrival."""
+SPAN_US: Final = 30_000_000
+"""A row of a reader that was alone for a while covers all that time; of a longer one only the end counts."""
 
 LEAST_DBM: Final = -120.0
 MOST_DBM: Final = 0.0
@@ -26,6 +28,8 @@ UNKNOWN_DBM: Final = -65.0
 """The strength assumed of a read whose reader does not say: in the middle of what gates hear."""
 MOST_COUNT: Final = 65_535
 """Air reads in one row at most: the width of LLRP's TagSeenCount."""
+MOST_POINTS: Final = 4096
+"""Read points of one gateway: 64 readers of 64 antennas. Reads at further ones are counted, and judged by no place."""
 _MOST_CACHED: Final = 4096
 
 
@@ -90,6 +94,7 @@ class Reorder:
         self._powers: dict[float | None, int] = {None: _power(UNKNOWN_DBM)}
         self.late_reads = 0
         self.future_reads = 0
+        self.points_refused = 0
 
     def due(self, clock_us: int) -> int:
         """The last slice that may be judged at this time."""
@@ -105,6 +110,23 @@ class Reorder:
         if row is not None:
             self._table.drop(str(index))
         return row
+
+    def set_back(self, by_slices: int) -> None:
+        """The gateway's clock was set back: what waits moves with it."""
+        by_us = by_slices * SLICE_US
+        slices, self._slices = self._slices, {}
+        for index in slices:
+            self._table.drop(str(index))
+        for index, row in slices.items():
+            late = [cell for _, _, cell in row.late]
+            for cell in (
+                *late,
+                *(c for cells in (row.cells, row.weak) for tags in cells.values() for c in tags.values()),
+            ):
+                cell.first_us -= by_us
+                cell.last_us -= by_us
+            self._slices[index - by_slices] = row
+            self._table.put(str(index - by_slices), row)
 
     def insert(self, batch: ReadBatch, judged: int, clock_us: int) -> None:
         """Take the reads of a batch; slices up to `judged` are gone, or about to go."""
@@ -132,16 +154,16 @@ class Reorder:
                 cells = row.weak
             here = cells.get(point)
             if here is None:
+                if point not in self._sources and not self._learn_point(read, batch):
+                    continue
                 here = cells[point] = {}
-                if point not in self._sources:
-                    self._sources[point] = Source(batch.device, read.antenna_port)
             cell = here.get(read.epc)
             count = read.count
             first_us = read.first_seen_at_us
             if count != 1:
                 count = min(max(count, 1), MOST_COUNT)
                 power *= count
-            if first_us is None or not 0 <= seen_us - first_us <= FUTURE_US:
+            if first_us is None or not 0 <= seen_us - first_us <= SPAN_US:
                 first_us = seen_us
             if cell is None:
                 here[read.epc] = Cell(count, power, rssi_dbm, first_us, seen_us, sequence, sequence)
@@ -161,6 +183,8 @@ class Reorder:
 
     def _odd(self, read: TagRead, batch: ReadBatch, judged: int, clock_us: int) -> None:
         """Take a read that came too late, or from the future."""
+        if read.read_point not in self._sources and not self._learn_point(read, batch):
+            return
         index = max(judged + 1, clock_us // SLICE_US)
         seen_us = read.seen_at_us
         if seen_us > clock_us:
@@ -170,11 +194,15 @@ class Reorder:
             self.late_reads += 1
             index = judged + 1
         count = min(max(read.count, 1), MOST_COUNT)
+        # A reader that was alone for a while sends one row for all reads of a tag: late, but it says since when.
+        first_us = read.first_seen_at_us
+        if first_us is None or seen_us != read.seen_at_us or not 0 <= seen_us - first_us <= SPAN_US:
+            first_us = seen_us
         cell = Cell(
             count,
             self._learn(read.rssi_dbm) * count,
             read.rssi_dbm,
-            seen_us,
+            first_us,
             seen_us,
             batch.sequence,
             batch.sequence,
@@ -186,6 +214,14 @@ class Reorder:
         else:
             row.late.append((read.read_point, read.epc, cell))
         self._table.dirty.add(str(index))
+
+    def _learn_point(self, read: TagRead, batch: ReadBatch) -> bool:
+        """Whether there is room for a read point that the site file does not name."""
+        if len(self._sources) >= MOST_POINTS:
+            self.points_refused += 1
+            return False
+        self._sources[read.read_point] = Source(batch.device, read.antenna_port)
+        return True
 
     def _learn(self, rssi_dbm: float | None) -> int:
         power = self._powers.get(rssi_dbm)

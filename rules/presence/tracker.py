@@ -21,6 +21,9 @@ FORGET_EVERY: Final = 60_000_000 // SLICE_US
 """Slices between two looks for what may be forgotten."""
 
 
+SET_BACK_US: Final = 10_000_000
+"""A gateway's clock that is further behind than this was set back; less is waited out."""
+
 KINDS: Final = frozenset({"gateway", "zone", "place", "portal", "gate", "slice", "rate", "rated"})
 """Kinds of state entries that belong to a gateway."""
 
@@ -96,10 +99,18 @@ class Tracker:
         self.reorder = Reorder(self._slices, self._lateness_us, self._floors_dbm, self.row.sources)
         return len(self.zones.restore()) + len(self.portals.restore())
 
-    def advance(self, batch: Batch) -> None:
-        """Move the clock to the arrival of a batch, before anything in it is judged."""
+    def advance(self, batch: Batch) -> int:
+        """Move the clock to the arrival of a batch, before anything in it is judged.
+
+        Returns how far the clock was set back before, 0 mostly: a host may start with a clock that is hours ahead.
+        What is known stays, and all its times move with the clock, so that nothing has to wait for hours.
+        """
         row = self.row
-        is_broken = False
+        back_us = self.clock_us - batch.received_at_us
+        is_broken = back_us > SET_BACK_US
+        by_slices = -(-back_us // SLICE_US) if is_broken else 0
+        if by_slices:
+            self._set_back(by_slices)
         if batch.sequence:
             if batch.epoch != row.epoch and row.sequence:
                 is_broken = True
@@ -112,6 +123,17 @@ class Tracker:
         if row.judged < 0:
             row.judged = self.reorder.due(self.clock_us)
             row.interval = self.rates.interval = self.rates.interval_of(row.judged + 1)
+        return by_slices * SLICE_US
+
+    def _set_back(self, by_slices: int) -> None:
+        row = self.row
+        self.watched.set_back(by_slices * SLICE_US)
+        self.reorder.set_back(by_slices)
+        self.zones.set_back(by_slices)
+        self.portals.set_back(by_slices)
+        row.judged = max(0, row.judged - by_slices)
+        row.looked = row.judged // FORGET_EVERY
+        row.interval = self.rates.interval = self.rates.interval_of(row.judged + 1)
 
     @property
     def clock_us(self) -> int:

@@ -15,6 +15,9 @@ import msgspec
 GAP_US: Final = 3_000_000
 """A gateway that ticks every second and is silent for this long was not alive."""
 
+MOST_NAMES: Final = 10_000
+"""Devices, and read points and meters, of one gateway; who says more is no edge daemon, and is not believed."""
+
 NOTHING: Final[frozenset[str]] = frozenset()
 
 
@@ -71,9 +74,20 @@ class Watched:
                 row.spans.append(Span(row.clock_us, clock_us, watched))
         row.clock_us = clock_us
 
+    def set_back(self, by_us: int) -> None:
+        """The gateway's clock was set back: all times that are kept move with it."""
+        row = self.row
+        row.clock_us -= by_us
+        for span in row.spans:
+            span.from_us -= by_us
+            span.to_us -= by_us
+        self._since = {name: since - by_us for name, since in self._since.items()}
+
     def state(self, device: str, watched: Iterable[str], *, is_offline: bool) -> None:
         """What one device watches from the clock's time on."""
         row = self.row
+        if device not in row.devices and len(row.devices) >= MOST_NAMES:
+            return
         points = list(watched)
         self._replace((row.now - frozenset(row.devices.get(device, ()))) | frozenset(points))
         row.devices[device] = points
@@ -120,9 +134,11 @@ class Watched:
 
     def _replace(self, now: frozenset[str]) -> None:
         row = self.row
-        if now == row.now:
+        if now == row.now or len(now) > MOST_NAMES:
             return
         self._settle(row.clock_us)
+        if len(row.totals) > 2 * MOST_NAMES:
+            row.totals = {name: total for name, total in row.totals.items() if name in now}
         row.now = now
         self._since = dict.fromkeys(now, row.clock_us)
 

@@ -139,6 +139,21 @@ class Zones:
                 trace.sequence_from, trace.sequence_to = UNSEQUENCED, 0
             self._stays.dirty.add(epc)
 
+    def set_back(self, by_slices: int) -> None:
+        """The gateway's clock was set back: all times that are kept move with it."""
+        by_us = by_slices * SLICE_US
+        self._glimpsed = {index - by_slices: names for index, names in self._glimpsed.items()}
+        for epc, stay in self._stays.rows.items():
+            stay.since_us -= by_us
+            stay.last_us -= by_us
+            stay.heard -= by_slices
+            for trace in stay.traces.values():
+                trace.last_us -= by_us
+                trace.first_us -= by_us
+                if trace.glimpses is not None:
+                    trace.glimpses = [(at_us - by_us, reads) for at_us, reads in trace.glimpses]
+            self._stays.dirty.add(epc)
+
     def step(
         self, index: int, cells: Mapping[str, Mapping[str, Cell]], late: list[tuple[str, str, Cell]]
     ) -> list[Happening]:

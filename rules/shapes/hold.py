@@ -134,6 +134,15 @@ class Hold(Shape):
             if row.due_us is not None and row.gateway in clocks:
                 clocks[row.gateway].wake(row.due_us, self.number, key)
 
+    def set_back(self, gateway: str, by_us: int) -> None:
+        """A gateway's clock was set back: the times of its keys move with it."""
+        for key, row in self.rows.rows.items():
+            if row.gateway == gateway:
+                row.heard_us -= by_us
+                row.true_since_us = None if row.true_since_us is None else row.true_since_us - by_us
+                row.due_us = None if row.due_us is None else row.due_us - by_us
+                self.rows.dirty.add(key)
+
     def forget(self, before_us: int, cause: Cause) -> None:
         """Let go of keys that were not heard since; a latched alarm stays."""
         name = cause.clock.name

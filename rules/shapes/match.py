@@ -72,6 +72,13 @@ class Match(Shape):
     def restore(self, clocks: Mapping[str, Clock]) -> None:
         """Nothing is kept beside the rows."""
 
+    def set_back(self, gateway: str, by_us: int) -> None:
+        """A gateway's clock was set back: the times of its keys move with it."""
+        for key, row in self.rows.rows.items():
+            if row.gateway == gateway:
+                row.last_us -= by_us
+                self.rows.dirty.add(key)
+
     def forget(self, before_us: int, cause: Cause) -> None:
         """Clear the alarms of subjects that were not seen since; a latched one stays."""
         if self.rule.alarm is None or self.rule.alarm.latch:

@@ -116,7 +116,7 @@ class Configuration:
                 case "AntennaConfiguration":
                     check_antenna_configuration(identity, child, path)
                 case "ROReportSpec":
-                    check_report_spec(child, path)
+                    check_report_spec(identity, child, path)
                 case "KeepaliveSpec":
                     _check_keepalive(child, path)
                 case "EventsAndReports":

@@ -16,7 +16,7 @@ from simulator.device import Radio
 from simulator.llrp.codec import Node, RefusedError, Status, node
 from simulator.llrp.configuration import Configuration, Event
 from simulator.llrp.identities import Identity
-from simulator.llrp.reports import Collector, Content, Source, Trigger
+from simulator.llrp.reports import AT_END_OF_AISPEC, Collector, Content, Source, Trigger
 from simulator.llrp.rospecs import AntennaInventory, RoSpec, Start, State, read_rospec
 
 ALL: Final = 0
@@ -41,6 +41,7 @@ class _Run:
 
     spec: RoSpec
     end_us: int
+    report_due_us: int
     part: int = 0
     rounds_done: int = 0
     part_end_us: int = 0
@@ -200,10 +201,13 @@ class Inventory:
                 self._slice(self._run, until_us)
 
     def _slice(self, run: _Run, until_us: int) -> None:
-        end_us = min(until_us, run.slice_end_us, run.part_end_us, run.end_us)
+        end_us = min(until_us, run.slice_end_us, run.part_end_us, run.end_us, run.report_due_us)
         if self._configuration.antenna_connected[run.antenna_port]:
             self._listen(run, end_us)
         self.at_us = end_us
+        if end_us >= run.report_due_us:
+            self._report(run.spec.collector)
+            run.report_due_us = _report_due(run.spec, end_us)
         if end_us >= run.end_us:
             self._finish()
             return
@@ -246,7 +250,7 @@ class Inventory:
             self._end(_PREEMPTED, by=spec.rospec_id)
         spec.state = State.ACTIVE
         end_us = _NEVER_US if spec.duration_us is None else self.at_us + spec.duration_us
-        self._run = _Run(spec, end_us)
+        self._run = _Run(spec, end_us, _report_due(spec, self.at_us))
         self._rospec_event(_STARTED, spec)
         self._begin_part(self._run)
         return True
@@ -277,7 +281,7 @@ class Inventory:
         self._begin_part(run)
 
     def _end_part(self, run: _Run) -> None:
-        if run.spec.collector.trigger is Trigger.N_TAGS_OR_END_OF_AISPEC:
+        if run.spec.collector.trigger in AT_END_OF_AISPEC:
             self._report(run.spec.collector)
         if self._configuration.events[Event.AISPEC]:
             event = node(
@@ -312,6 +316,11 @@ class Inventory:
     def _report(self, collector: Collector) -> None:
         for records, reads in collector.flush():
             self._on_report(records, reads)
+
+
+def _report_due(spec: RoSpec, since_us: int) -> int:
+    period_us = spec.collector.period_us
+    return _NEVER_US if period_us is None else since_us + period_us
 
 
 def _next_start(spec: RoSpec, after_us: int) -> int | None:

@@ -1,6 +1,7 @@
 """What a reader accepts in the parameters that tune its radio and its reports; everything else it refuses by name.
 
-Source: LLRP 1.0.1 sections 12.2.6 (antenna configuration), 13.2.1 (ROReportSpec), 15.2.1 (C1G2 inventory).
+Source: LLRP 1.0.1 sections 12.2.6 (antenna configuration), 13.2.1 (ROReportSpec), 15.2.1 (C1G2 inventory);
+LLRP 1.1 section 14.2.1 (ROReportSpec).
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from simulator.llrp.capabilities import HOP_TABLE_ID
-from simulator.llrp.codec import Node, RefusedError, Status
+from simulator.llrp.codec import VERSION_1_1, Node, RefusedError, Status
 from simulator.llrp.identities import Identity
 from simulator.llrp.shapes import PARAMETERS
 
 HIGHEST_SESSION: Final = 3
 _HIGHEST_REPORT_TRIGGER: Final = 2
+_HIGHEST_REPORT_TRIGGER_1_1: Final = 6
 _MANY: Final = 12  # tables longer than this are named by their ends in a refusal
 
 
@@ -52,11 +54,12 @@ def check_antenna_configuration(identity: Identity, tree: Node, path: tuple[str,
         _check_inventory(identity, command, (*path, "C1G2InventoryCommand"))
 
 
-def check_report_spec(tree: Node, path: tuple[str, ...]) -> None:
-    """Refuse a ROReportSpec with a trigger that LLRP 1.0.1 does not know."""
+def check_report_spec(identity: Identity, tree: Node, path: tuple[str, ...]) -> None:
+    """Refuse a ROReportSpec with a trigger that the reader's LLRP does not know; those by time are of 1.1."""
     trigger = tree.number("ROReportTrigger")
-    if trigger > _HIGHEST_REPORT_TRIGGER:
-        text = f"ROReportTrigger {trigger}: allowed are 0 to {_HIGHEST_REPORT_TRIGGER}"
+    highest = _HIGHEST_REPORT_TRIGGER_1_1 if VERSION_1_1 in identity.versions else _HIGHEST_REPORT_TRIGGER
+    if trigger > highest:
+        text = f"ROReportTrigger {trigger}: allowed are 0 to {highest}"
         raise RefusedError(Status.A_OUT_OF_RANGE, text, path, "ROReportTrigger")
 
 

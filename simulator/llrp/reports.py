@@ -3,7 +3,8 @@
 This is the hot path of the twin: reads travel in columns, one precompiled struct writes one read with all its
 parameters, and `map` feeds it, so that 64 readers at 1,100 reads a second stay a small share of one core.
 
-Source: LLRP 1.0.1 sections 13.2.1 (ROReportSpec), 13.2.3 (accumulation), 16.2.7.3 (TagReportData);
+Source: LLRP 1.0.1 sections 13.2.1 (ROReportSpec), 13.2.3 (accumulation), 16.2.7.3 (TagReportData); LLRP 1.1 section
+14.2.1 (triggers by time);
 Impinj's LTK definitions 1.18 for phase, peak RSSI, Doppler and serialized TID.
 """
 
@@ -40,6 +41,22 @@ class Trigger(IntEnum):
     NONE = 0
     N_TAGS_OR_END_OF_AISPEC = 1
     N_TAGS_OR_END_OF_ROSPEC = 2
+    N_SECONDS_OR_END_OF_AISPEC = 3  # this one and the rest: LLRP 1.1
+    N_SECONDS_OR_END_OF_ROSPEC = 4
+    N_MILLISECONDS_OR_END_OF_AISPEC = 5
+    N_MILLISECONDS_OR_END_OF_ROSPEC = 6
+
+
+AT_END_OF_AISPEC: Final = frozenset(
+    {Trigger.N_TAGS_OR_END_OF_AISPEC, Trigger.N_SECONDS_OR_END_OF_AISPEC, Trigger.N_MILLISECONDS_OR_END_OF_AISPEC}
+)
+_BY_TAGS: Final = frozenset({Trigger.N_TAGS_OR_END_OF_AISPEC, Trigger.N_TAGS_OR_END_OF_ROSPEC})
+_BY_TIME_US: Final = {
+    Trigger.N_SECONDS_OR_END_OF_AISPEC: 1_000_000,
+    Trigger.N_SECONDS_OR_END_OF_ROSPEC: 1_000_000,
+    Trigger.N_MILLISECONDS_OR_END_OF_AISPEC: 1_000,
+    Trigger.N_MILLISECONDS_OR_END_OF_ROSPEC: 1_000,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +260,17 @@ class Collector:
     Reads add up as section 13.2.3 allows: one row per EPC, and per antenna where antennas are reported; first and last
     time, highest RSSI, number of reads. The channel and phase of a row are those of its first read, which the standard
     leaves to the reader. At most 50,000 rows are held; beyond, the oldest are lost and counted in `lost_reads`.
+
+    Attributes:
+        every_n: how many rows make a report; 0 for no such number.
+        period_us: after what time a report is due whatever it holds; None for none.
     """
 
-    def __init__(self, content: Content, trigger: Trigger, every_n: int) -> None:
+    def __init__(self, content: Content, trigger: Trigger, n: int) -> None:
         self.content = content
         self.trigger = trigger
-        self.every_n = every_n if trigger is not Trigger.NONE else 0
+        self.every_n = n if trigger in _BY_TAGS else 0
+        self.period_us = n * _BY_TIME_US[trigger] if n and trigger in _BY_TIME_US else None
         self._rows: dict[bytes | tuple[bytes, int], list[Any]] = {}
         self._source = Source(0, 0, 0)
         self.lost_reads = 0

@@ -102,7 +102,7 @@ def read_rospec(identity: Identity, tree: Node, default_report: Node, now_us: in
         text = f"{len(parts)} specs in one ROSpec: allowed are {identity.max_specs_per_rospec}"
         raise RefusedError(Status.P_OVERFLOW_PARAMETER, text, (*path, parts[0].name))
     report = tree.one("ROReportSpec") or default_report
-    check_report_spec(report, (*path, "ROReportSpec"))
+    check_report_spec(identity, report, (*path, "ROReportSpec"))
     loop = tree.one("LoopSpec")
     if loop is not None and VERSION_1_1 not in identity.versions:
         raise RefusedError(Status.P_UNSUPPORTED_PARAMETER, "LoopSpec is of LLRP 1.1", (*path, "LoopSpec"))

@@ -128,7 +128,7 @@ def test_drivers_lists_each() -> None:
 def test_run_becomes_the_daemon_and_keeps_its_exit_code() -> None:
     done = tagwharf("run", "console", "--config", BROKEN / "empty.toml")
     assert done.returncode == 78
-    assert "empty.toml: site is missing" in done.stderr
+    assert "empty.toml: site is missing" in done.stdout
 
 
 def test_simulate_hands_its_arguments_to_the_simulator() -> None:

@@ -30,20 +30,21 @@ def rules(**points: PointAccount) -> RulesLedger:
     return RulesLedger(at_us=0, session="s", judged={}, events={}, points=points, latency_ms={})
 
 
+NOW_US = 5_000_000
 GOOD = Account(heard=10, judged=6, dropped={"journal_full": 1}, waiting=1, unjudged=2)
 
 
 def test_balanced_ledgers() -> None:
     ledgers = Ledgers("here", {"edge-1": edge(GOOD)}, rules(main=PointAccount(made=3, stored=2, queued=1)))
     assert ledgers.balanced
-    assert ledgers.lines() == [
+    assert ledgers.lines(NOW_US) == [
         "from here",
         "edge-1, at 1970-01-01 00:00:00.000Z, batches 1 to 7, judged to 5:",
         "  tag reads: heard 10 = judged 6 + dropped 1 (journal_full 1) + queued 3",
         "  readings: heard 0 = judged 0 + dropped 0 + queued 0",
         "  signals: heard 0 = judged 0 + dropped 0 + queued 0",
         "rules, at 1970-01-01 00:00:00.000Z:",
-        "  points of main: made 3 = stored 2 + refused 0 + queued 1",
+        "  points for sink main: made 3 = stored 2 + refused 0 + queued 1",
         "  duplicates recognised 0, gaps 0",
         "balanced",
     ]
@@ -59,13 +60,13 @@ def test_balanced_ledgers() -> None:
 )
 def test_what_is_missing_is_told(ledgers: Ledgers, difference: str) -> None:
     assert not ledgers.balanced
-    assert any(line.endswith(difference) for line in ledgers.lines())
-    assert ledgers.lines()[-1] == "NOT balanced: something was lost and not counted"
+    assert any(line.endswith(difference) for line in ledgers.lines(NOW_US))
+    assert ledgers.lines(NOW_US)[-1] == "NOT balanced: something was lost and not counted"
 
 
 def test_no_ledger_is_not_balanced() -> None:
     assert not Ledgers("here").balanced
-    assert "no ledger there" in Ledgers("here").lines()[-1]
+    assert "no ledger there" in Ledgers("here").lines(NOW_US)[-1]
 
 
 def test_nonsense_is_told_and_not_balanced() -> None:
@@ -73,7 +74,10 @@ def test_nonsense_is_told_and_not_balanced() -> None:
     ledgers.take("edge-2", b'{"gateway": 1}')
     ledgers.take("rules", b"\xff")
     assert not ledgers.balanced
-    assert [line.split(":")[1] for line in ledgers.lines() if line.startswith("not readable")] == [" edge-2", " rules"]
+    assert [line.split(":")[1] for line in ledgers.lines(NOW_US) if line.startswith("not readable")] == [
+        " edge-2",
+        " rules",
+    ]
 
 
 def test_ledgers_of_the_state_directory(tmp_path: Path) -> None:
@@ -111,3 +115,11 @@ def test_broker_away(tmp_path: Path) -> None:
     settings = Broker(tmp_path).settings
     with pytest.raises(BrokerError):
         asyncio.run(from_broker("hamburg", settings))
+
+
+def test_a_ledger_that_is_no_longer_told_says_so() -> None:
+    ledgers = Ledgers("here", {"edge-1": edge(GOOD)}, rules())
+    at_us = edge(GOOD).at_us
+    fresh, old = (ledgers.lines(at_us + age_s * 1_000_000) for age_s in (9, 75))
+    assert not any("does this daemon run?" in line for line in fresh)
+    assert sum(line.endswith("75 s old: does this daemon run?") for line in old) == 2

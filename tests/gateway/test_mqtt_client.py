@@ -1,4 +1,6 @@
 import asyncio
+import inspect
+from importlib.metadata import version
 from pathlib import Path
 
 import aiomqtt
@@ -28,6 +30,30 @@ def test_what_came_is_bounded_by_number_and_bytes(monkeypatch: pytest.MonkeyPatc
         assert queue.take() == Message("t", b"x" * 60, retained=False)
         queue.put_nowait(arrived(b"x" * 60))
         assert (len(queue.held), queue.dropped) == (3, 2)
+
+    asyncio.run(main())
+
+
+def test_what_we_replace_and_use_inside_aiomqtt_is_there() -> None:
+    """Private names of a library: when this fails, read its changes, and `gateway/mqtt_client.py` again."""
+    replaced = {"_on_disconnect": ["client", "userdata"], "_on_socket_register_write": ["client", "userdata", "sock"]}
+    for name, parameters in replaced.items():
+        method = vars(aiomqtt.Client).get(name)
+        assert method is not None, f"aiomqtt {version('aiomqtt')} has no Client.{name}"
+        assert list(inspect.signature(method).parameters)[1 : len(parameters) + 1] == parameters, name
+        assert name in vars(mqtt_client.Client)
+
+    async def main() -> None:
+        client = mqtt_client.Client("127.0.0.1", 1, queue_type=Incoming)
+        assert client._client.on_disconnect == client._on_disconnect
+        assert client._client.on_socket_register_write == client._on_socket_register_write
+        assert isinstance(client._queue, Incoming)
+        assert client._loop is asyncio.get_running_loop()
+        assert client._misc_task is None
+        for future in (client._connected, client._disconnected):
+            assert isinstance(future, asyncio.Future)
+        assert isinstance(client.pending_calls_threshold, int)
+        client.abandon()  # nothing is open
 
     asyncio.run(main())
 

@@ -12,9 +12,12 @@ from readers.codecs import dlt645, m100
 from readers.driver import Driver
 from readers.errors import ReaderError
 from readers.meters.dlt645 import Dlt645Driver, Dlt645Settings
+from readers.meters.dlt645_line import RefusedError
 from readers.observations import Observation
 from readers.ports.memory import pair, run
+from readers.registry import driver
 from readers.rfid.m100 import M100Driver, M100Settings
+from tests.support.vectors import load
 
 DRIVERS: dict[str, Callable[[], Driver]] = {
     "m100": lambda: M100Driver(M100Settings()),
@@ -63,3 +66,60 @@ def test_only_reader_errors_ever_leave_a_driver(make: Callable[[], Driver], seed
 
     run(scene())
     assert heard  # what was thrown away was counted
+
+
+def mutated(rng: Random, data: bytes) -> bytes:
+    changed = bytearray(data)
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        at = rng.randrange(len(changed)) if changed else 0
+        dice = rng.random()
+        if dice < 0.4 and changed:
+            changed[at] ^= 1 << rng.randrange(8)
+        elif dice < 0.6 and changed:
+            changed[at] = rng.choice([0x00, 0x01, 0x7F, 0x80, 0xFF])
+        elif dice < 0.8:
+            del changed[at : at + rng.randint(1, 8)]
+        else:
+            changed[at:at] = changed[at : at + rng.randint(1, 40)]
+    return bytes(changed)
+
+
+def with_right_length_and_sum(name: str, data: bytes) -> bytes:
+    """So that what is wrong is inside."""
+    if name == "llrp" and len(data) >= 10:
+        return data[:2] + len(data).to_bytes(4) + data[6:]
+    start = data.find(0x68) if name == "dlt645" else 1
+    if name != "llrp" and start >= 0 and len(data) > start + 3:
+        return data[:-2] + bytes([sum(data[start:-2]) & 0xFF]) + data[-1:]
+    return data
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("name", ["dlt645", "llrp", "m100"])
+def test_a_conversation_with_damaged_messages_ends_in_a_reader_error_or_goes_on(
+    name: str, seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = Random(f"{name}/{seed}")
+    vector = rng.choice([vector for vector in load("exchange") if vector.driver == name])
+
+    async def scene() -> None:
+        spec = driver(name)
+        ours, device = pair()
+        settings = spec.settings.model_validate(vector.table.get("settings", {}))
+        running = asyncio.create_task(spec.make(settings).run(ours, lambda _: None))
+        for step in vector.table["steps"]:
+            if "receive" in step and not running.done():
+                data = bytes.fromhex(step["receive"])
+                if rng.random() < 0.2:
+                    data = mutated(rng, data)
+                    data = with_right_length_and_sum(name, data) if rng.random() < 0.8 else data
+                await device.send(data)
+            await device.pause(step.get("pause_s", 0.05))
+        await device.pause(rng.random() * 30)
+        running.cancel()
+        (end,) = await asyncio.gather(running, return_exceptions=True)
+        assert isinstance(end, asyncio.CancelledError | ReaderError)
+        assert not isinstance(end, RefusedError)  # between the driver and its line only
+
+    run(scene())
+    assert caplog.records == []  # a device cannot write into the logs through a library

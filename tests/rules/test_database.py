@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.database import QUARANTINE_ROWS, Commit, Database, Message, RulesDatabaseError, Settlement, is_full
+from rules.database import QUARANTINE_ROWS, RETAINED_MOST, Commit, Database, Message, Settlement
+from rules.database_file import is_full
 from rules.intake import FlowRow
 from rules.outputs import Parcel, Refusal
 
@@ -194,29 +195,20 @@ def test_messages_that_wait_too_long_are_shed_but_no_alarm_is(tmp_path: Path) ->
     database.close()
 
 
-def test_a_damaged_database_is_set_aside_with_a_new_one_in_its_place(tmp_path: Path) -> None:
-    path = tmp_path / "rules.db"
-    database = Database(path)
-    database.commit(Commit(at_us=1, state=[(f"key/{n}", b"v" * 500) for n in range(200)]))
+def test_an_alarm_that_flaps_while_the_broker_is_away_keeps_its_last_word_only(tmp_path: Path) -> None:
+    database = Database(tmp_path / "rules.db")
+    number = 0
+    for state in (b"raised", b"", b"raised again"):
+        number += 1
+        database.commit(Commit(at_us=1, messages=[Message(number, "alarms/a", state, retain=True)]))
+    later = [Message(n, "events/x", b"{}") for n in range(number + 1, number + 20_101)]
+    database.commit(Commit(at_us=1, messages=later))
+    first = database.read_messages(0, 1)[0]
+    assert (first.id, first.payload) == (3, b"raised again")
+    many = [Message(30_000 + n, f"alarms/{n}", b"", retain=True) for n in range(100)]
+    database.commit(Commit(at_us=1, messages=[*many, Message(30_100 + RETAINED_MOST, "events/x", b"{}")]))
+    assert [m.topic for m in database.read_messages(0, 10)] == ["events/x"]  # not even last words wait for ever
     database.close()
-    content = bytearray(path.read_bytes())
-    content[8192 : len(content)] = os.urandom(len(content) - 8192)
-    path.write_bytes(content)
-    again = Database(path)
-    assert again.set_aside == tmp_path / "rules.db.damaged-1"
-    assert again.set_aside.read_bytes()[8192:] == bytes(content[8192:])
-    assert again.load().state == []
-    again.close()
-
-
-def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "rules.db"
-    Database(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 7")
-    connection.close()
-    with pytest.raises(RulesDatabaseError, match="has version 7, this program writes version 1; run the newer program"):
-        Database(path)
 
 
 def test_kill_9_between_and_during_commits_leaves_whole_commits_only(tmp_path: Path) -> None:

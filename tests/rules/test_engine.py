@@ -271,9 +271,21 @@ def test_entries_of_an_unknown_kind_are_deleted() -> None:
     assert ("future/edge-1/x", None) in engine.changes()
 
 
-def test_a_broken_entry_is_an_error() -> None:
-    with pytest.raises(msgspec.DecodeError):
-        Engine(site()).restore([("zone/edge-1/3034", b"\xc1")])
+def test_an_entry_that_cannot_be_read_is_counted_and_deleted_and_the_others_are_taken_up() -> None:
+    before = Play(site())
+    for at_s in (1.0, 1.2, 2.0):
+        before.read(at_s, "p")
+    good = [(key, value) for key, value in before.engine.changes() if value is not None]
+    bad = [("zone/edge-1/3034", b"\xc1"), ("zone/edge-1/3035", b"\x01"), ("rule/gone.0/x", b"\xc1")]
+    engine = Engine(site())
+    engine.restore([*good, *bad])
+    assert engine.counters()["state_unreadable"] == 3
+    assert engine.counters()["tags"] == before.engine.counters()["tags"] == 1
+    play = Play(site())
+    play.engine = engine
+    play.tick(3.0)
+    gone = {key for key, value in engine.changes() if value is None}
+    assert {key for key, _ in bad} <= gone
 
 
 def test_the_reads_go_on_to_the_stores() -> None:

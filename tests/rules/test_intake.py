@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.contract.batches import Batch, ReadBatch, TagRead, TickBatch
+from gateway.contract.batches import ReadBatch, TagRead, TickBatch
 from gateway.contract.flow import Resume
-from rules.intake import AHEAD_BATCHES, ASK_FIRST_S, PATIENCE_S, QUIET_S, Flow, FlowRow, Intake
+from rules.intake import AHEAD_BATCHES, ASK_FIRST_S, EPOCH_OVER_S, PATIENCE_S, QUIET_S, Arrival, Flow, FlowRow, Intake
 
 READ = TagRead(epc="E200", antenna_port=1, read_point="gate-1", seen_at_us=1)
 
@@ -29,7 +29,7 @@ def tick(sequence: int) -> TickBatch:
     return TickBatch(gateway="edge-1", epoch=1, sequence=sequence, device="edge-1", received_at_us=5, watched=[])
 
 
-def sequences(batches: list[Batch]) -> list[int]:
+def sequences(batches: list[Arrival]) -> list[int]:
     return [batch.sequence for batch in batches]
 
 
@@ -193,3 +193,19 @@ def test_through_loss_repetition_disorder_and_restarts_each_is_judged_once_and_i
     assert judged_durably == journal
     assert flow.judged_durably.get("reads", 0) == 2 * len(journal)
     assert flow.ordinals_wrong == 0
+
+
+def test_an_older_epoch_is_believed_when_the_newer_has_been_silent_for_long() -> None:
+    intake = Intake()
+    intake.take(reads(1, epoch=900), 0.0)  # made while the clock of that host was years ahead
+    assert intake.take(reads(1, epoch=7), 1.0) is None
+    assert intake.refused == {"old_epoch": 1}
+    intake.take(reads(2, epoch=900), 2.0)
+    assert intake.take(reads(2, epoch=7), 2.0 + EPOCH_OVER_S - 0.1) is None
+    found = intake.take(reads(1, epoch=7), 2.0 + EPOCH_OVER_S)
+    assert found is not None
+    assert sequences(found[1]) == [1]
+    assert [flow.epoch for flow in intake.living()] == [7]
+    intake.take(reads(1, epoch=8), 70.0)
+    assert intake.forgotten() == [("edge-1", 900)]
+    assert sorted(intake.flows) == [("edge-1", 7), ("edge-1", 8)]

@@ -1,19 +1,97 @@
 from __future__ import annotations
 
+import msgspec
+
+from gateway.contract.batches import StatusBatch
+from gateway.contract.events import Alarm, Evidence
 from gateway.contract.topics import NAME
-from rules.own_events import not_judged, sink_alarm, sink_alarm_id
+from rules.outputs import Outputs
+from rules.own_events import (
+    GATEWAY_VANISHED,
+    SINK_STOPPED,
+    Gateways,
+    OwnAlarms,
+    not_judged,
+    own_alarm_id,
+    state_lost,
+)
 from tests.rules.passthrough import reads
 
+NOW_US = 1_767_268_800_000_000
 
-def test_the_alarm_of_a_sink_keeps_its_id_from_raised_to_cleared() -> None:
-    raised = sink_alarm("store", "raised", 1, 2, "401")
-    cleared = sink_alarm("store", "cleared", 1, 3, "fine")
-    assert raised.id == cleared.id == sink_alarm_id("store") != sink_alarm_id("other")
+
+def alarms_of(told: list[Outputs]) -> list[tuple[str, str, int]]:
+    return [(alarm.subject, alarm.state, alarm.since_us) for output in told for alarm in output.alarms]
+
+
+def status(state: str, reason: str) -> StatusBatch:
+    return StatusBatch(
+        gateway="edge-1", epoch=1, device="edge-1", received_at_us=5, state=state, reason=reason, since_us=5
+    )
+
+
+def test_an_alarm_of_ours_keeps_its_id_and_its_beginning_through_a_restart() -> None:
+    told: list[Outputs] = []
+    first = OwnAlarms({}, told.append, lambda: 10)
+    first.put(SINK_STOPPED, "store", "401")
+    first.put(SINK_STOPPED, "store", "401")  # said before
+    (raised,) = told[0].alarms
+    assert raised.id == own_alarm_id(SINK_STOPPED, "store") != own_alarm_id(SINK_STOPPED, "other")
     assert NAME.fullmatch(raised.id)
+    retained = {"alarms/x": msgspec.json.encode(raised), "alarms/y": msgspec.json.encode(somebodys_alarm())}
+    second = OwnAlarms(retained, told.append, lambda: 20)
+    assert second.subjects(SINK_STOPPED) == {"store"}
+    second.put(SINK_STOPPED, "store", "403")  # another message is told anew
+    second.clear(SINK_STOPPED, "store", "fine")
+    second.clear(SINK_STOPPED, "store", "fine")
+    assert alarms_of(told) == [("store", "raised", 10), ("store", "raised", 10), ("store", "cleared", 10)]
+    assert len({alarm.id for output in told for alarm in output.alarms}) == 1
+
+
+def somebodys_alarm() -> Alarm:
+    """One of a rule that is named like ours."""
+    evidence = Evidence(gateway="edge-1", epoch=1, sequence_from=1, sequence_to=1)
+    return Alarm(
+        id="5" * 20, rule=SINK_STOPPED, severity="info", subject="x", state="raised", since_us=1, at_us=1, message="",
+        evidence=evidence,
+    )  # fmt: skip
+
+
+def test_a_gateway_that_vanishes_is_shown_and_alarmed_once_and_cleared_when_it_is_back() -> None:
+    told: list[Outputs] = []
+    alarms = OwnAlarms({}, told.append, lambda: NOW_US)
+    gateways = Gateways("port", alarms, told.append, lambda: NOW_US)
+    for state, reason in (("online", "started"), ("offline", "vanished"), ("offline", "vanished"), ("online", "x")):
+        gateways.says(status(state, reason))
+    assert alarms_of(told) == [("edge-1", "raised", NOW_US), ("edge-1", "cleared", NOW_US)]
+    points = [point for output in told for point in output.points]
+    assert [dict(point.fields)["state"] for point in points] == ["online", "offline", "online"]
+    assert {point.at_ns // 1_000 for point in points} == {NOW_US}  # when it was heard, not when the will was written
+
+
+def test_a_gateway_that_is_stopped_is_no_alarm_and_one_that_speaks_has_not_vanished() -> None:
+    told: list[Outputs] = []
+    gateways = Gateways("port", OwnAlarms({}, told.append, lambda: 1), told.append, lambda: 1)
+    gateways.says(status("offline", "stopped"))
+    assert alarms_of(told) == []
+    gateways.says(status("offline", "vanished"))
+    (raised,) = told[-1].alarms
+    alarms = OwnAlarms({"t": msgspec.json.encode(raised)}, told.append, lambda: 2)
+    assert alarms.subjects(GATEWAY_VANISHED) == {"edge-1"}
+    next_life = Gateways("port", alarms, told.append, lambda: 2)
+    next_life.speaks("edge-2")
+    next_life.speaks("edge-1")
+    next_life.speaks("edge-1")
+    assert alarms_of(told) == [("edge-1", "raised", 1), ("edge-1", "cleared", 1)]
 
 
 def test_a_batch_that_was_not_judged_can_be_found_again() -> None:
-    event = not_judged(reads(7), ValueError("x"))
+    event = not_judged(reads(7), "ValueError")
     assert (event.evidence.sequence_from, event.evidence.sequence_to, event.device) == (7, 7, "gate-1")
-    assert event.id == not_judged(reads(7), KeyError("y")).id != not_judged(reads(8), ValueError("x")).id
+    assert event.id == not_judged(reads(7), "KeyError").id != not_judged(reads(8), "ValueError").id
     assert NAME.fullmatch(event.type)
+
+
+def test_lost_state_says_whose_and_why() -> None:
+    event = state_lost("edge-1", 5, "gone")
+    assert (event.subject, event.fields, NAME.fullmatch(event.type) is not None) == ("edge-1", {"reason": "gone"}, True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,12 +11,12 @@ import msgspec
 import pytest
 
 from gateway.config.models import Mqtt
-from gateway.contract.batches import Batch, Signal, SignalBatch, encode
+from gateway.contract.batches import Batch, Signal, SignalBatch, StatusBatch, encode
 from gateway.contract.events import decode_event
 from gateway.contract.flow import decode_rules_status
 from gateway.contract.ledger import decode_rules_ledger
 from gateway.event_history import EventHistory
-from gateway.mqtt import session
+from gateway.mqtt import Will, session
 from rules.pipeline import Pipeline
 from rules.runner import LEDGER_FILE, Runner
 from tests.rules.edge import TOPICS, Edge, listening, until
@@ -178,15 +179,52 @@ def test_an_alarm_is_retained_while_raised_and_gone_when_cleared(tmp_path: Path,
     asyncio.run(main())
 
 
+def test_a_gateway_that_dies_is_alarmed_also_to_a_rules_daemon_that_starts_later(
+    tmp_path: Path, broker: Broker
+) -> None:
+    def own(state: str, reason: str) -> bytes:
+        return encode(
+            StatusBatch(
+                gateway="edge-1", epoch=1, device="edge-1", received_at_us=5, state=state, reason=reason, since_us=5
+            )
+        )
+
+    def standing(made: Pipeline) -> list[str]:
+        return [msgspec.json.decode(payload)["rule"] for payload in made.publication.retained.values()]
+
+    topic = TOPICS.device("edge-1", "status")
+
+    async def main() -> None:
+        async with running(tmp_path, broker.settings) as made:
+            dying = session(broker.settings, client_id="test-edge", will=Will(topic, own("offline", "vanished")))
+            async with dying as edge:
+                await edge.publish(topic, own("online", "started"), retain=True)
+                await edge.publish(f"{TOPICS.root}/gate-1/reads", encode(reads(1)))
+                await until(lambda: bool(made.intake.flows) and made.intake.living()[0].watermark == 1)
+                link = edge._client._client.socket()
+                assert isinstance(link, socket.socket)
+                link.shutdown(socket.SHUT_RDWR)  # no goodbye: as a process that was killed
+            await until(lambda: standing(made) == ["gateway_vanished"])
+        async with running(tmp_path, broker.settings) as again, session(broker.settings, client_id="test-edge") as edge:
+            await asyncio.sleep(0.3)
+            assert standing(again) == ["gateway_vanished"]
+            await edge.publish(topic, own("online", "started"), retain=True)
+            await until(lambda: standing(again) == [])
+            assert again.intake.refused == {}
+
+    asyncio.run(main())
+
+
 def test_what_strangers_publish_does_no_harm(tmp_path: Path, broker: Broker) -> None:
     async def main() -> None:
         async with running(tmp_path, broker.settings) as made:
             async with session(broker.settings, client_id="test-stranger") as stranger:
                 for topic in ("gate-1/reads", "resume/edge-1", "ack/edge-1", "x/y", "events/reads", "gate-1/command"):
                     await stranger.publish(f"{TOPICS.root}/{topic}", b"\x00 no JSON")
+                await stranger.publish(f"{TOPICS.root}/gate-2/reads", encode(reads(1)))  # in another's name
                 await stranger.publish(f"{TOPICS.root}/gate-1/reads", encode(reads(1)))
             await until(lambda: bool(made.intake.flows) and made.intake.living()[0].watermark == 1)
-            assert made.malformed == {"batch": 1, "resume": 1}
+            assert made.malformed == {"batch": 1, "resume": 1, "topic": 1}
 
     asyncio.run(main())
 

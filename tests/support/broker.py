@@ -59,6 +59,12 @@ class Broker:
         self.stop()
         raise RuntimeError(f"nats-server did not start: {(self._directory / 'nats.log').read_text()}")
 
+    @property
+    def pid(self) -> int:
+        """The process id of the child."""
+        assert self._child is not None
+        return self._child.pid
+
     def cpu_s(self) -> float:
         """Processor time that the child has used."""
         assert self._child is not None

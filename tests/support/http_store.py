@@ -15,10 +15,11 @@ import gzip
 import json
 import socket
 import struct
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,7 @@ class Act(Enum):
     """What happens to the connection."""
 
     ANSWER = "answer"
+    JUDGE = "judge"  # as without a script
     RESET = "reset"  # RST instead of an answer
     HANG = "hang"  # no answer at all
     COMMIT_THEN_RESET = "commit_then_reset"  # stored, but nobody is told
@@ -51,13 +53,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked."""
+    """What was asked, and the answer that the script had for it."""
 
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
     at_s: float
+    scripted: Reply | None = None
 
 
 class Partial(Enum):
@@ -122,6 +125,10 @@ class HttpStore:
             writer.transport.abort()
         await asyncio.sleep(0)
 
+    def all_rows(self) -> list[Row]:
+        """What is stored, as rows."""
+        return [Row(name, dict(tags), fields, at_ns) for (name, tags, at_ns), fields in self.rows.items()]
+
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         try:
@@ -134,10 +141,12 @@ class HttpStore:
             writer.transport.abort()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        request = await _read(reader)
-        self.requests.append(request)
+        scripted, request = None, await _read(reader)
+        if self.script:
+            scripted = self.script.popleft()
+        self.requests.append(replace(request, scripted=scripted))
         body = gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
-        reply = self.script.popleft() if self.script else self._judge(body)
+        reply = self._judge(body) if scripted is None or scripted.act is Act.JUDGE else scripted
         if reply.act is Act.COMMIT_THEN_RESET:
             self._commit(parse(body))
         if reply.after_s:
@@ -195,3 +204,25 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     query = {name: values[0] for name, values in parse_qs(target.query, keep_blank_values=True).items()}
     body = await reader.readexactly(int(headers["content-length"]))
     return Request(target.path, query, headers, body, time.monotonic())
+
+
+@contextlib.contextmanager
+def served(store: HttpStore) -> Iterator[HttpStore]:
+    """Serve it in a thread of its own, for daemons; look into it when they have stopped."""
+    loop = asyncio.new_event_loop()
+    ready, stop = threading.Event(), asyncio.Event()
+
+    async def main() -> None:
+        async with store:
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), name="http-store")
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield store
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()

@@ -135,7 +135,7 @@ class _Replay:
         spec = driver(self._vector.driver)
         settings = spec.settings.model_validate(self._vector.table.get("settings", {}))
         talk = asyncio.create_task(spec.make(settings).run(self._ours, self._report))
-        raised = False
+        raised = cancelled = False
         for number, step in enumerate(self._vector.table["steps"], start=1):
             where = f"{self._vector}: step {number}: {step}"
             match step:
@@ -150,16 +150,23 @@ class _Replay:
                 case {"raise": str(name), **rest}:
                     await self._expect_raised(name, str(rest.get("match", "")), talk, where)
                     raised = True
+                case {"cancel": True}:
+                    talk.cancel()
+                    cancelled = True
                 case _:
                     raise AssertionError(f"{where}: unknown step")
         await self._settle()
-        if not raised:
+        if cancelled:
+            await asyncio.wait({talk})
+            assert talk.cancelled(), f"{self._vector}: {talk.exception()!r}"
+        self._nothing_unnamed()
+        if not raised and not cancelled:
             if talk.done():
                 talk.result()
             assert not talk.done(), f"{self._vector}: the driver returned"
             talk.cancel()
             await asyncio.gather(talk, return_exceptions=True)
-        self._nothing_unnamed()
+        self._rejected_as_named()
 
     def _report(self, observation: Any) -> None:
         for table in described(observation):
@@ -177,7 +184,7 @@ class _Replay:
         wanted = text.split()
         deadline_s = self._device.monotonic_s() + STEP_WITHIN_S
         while len(self._sent) < len(wanted) and self._device.monotonic_s() < deadline_s:
-            if talk.done():
+            if talk.done() and not talk.cancelled():
                 talk.result()
             self._sent += await _take(self._device)
         got = self._sent[: len(wanted)]
@@ -219,6 +226,10 @@ class _Replay:
         for kind in ALWAYS_NAMED | {str(report["kind"]) for report in reports}:
             if kind != "rejected":
                 assert self._next_of(kind) is None, f"{self._vector}: not named: {self._next_of(kind)}"
+
+    def _rejected_as_named(self) -> None:
+        """At the very end: a driver may sum up what it has counted when it is cancelled."""
+        reports = [step["report"] for step in self._vector.table["steps"] if "report" in step]
         rejected: Counter[str] = Counter()
         for report in reports:
             if report["kind"] == "rejected":

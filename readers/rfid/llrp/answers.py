@@ -6,6 +6,7 @@ Source of what sllurp lacks: LLRP 1.0.1 section 16.1, LLRP 1.1 section 17.1 (mes
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _LONGEST_TEXT: Final = 200
 # process runs meanwhile: this keeps a hostile answer below half a second.
 _LARGEST_ANSWER_BYTES: Final = 1 << 19
 
+# It logs each byte that it stumbles over; a reader must not be able to fill a disk. What matters is raised or counted.
+logging.getLogger(llrp_proto.__name__).setLevel(logging.CRITICAL)
 # Everything that sllurp's decoders can throw at bytes that are not what they should be.
 _SLLURP_ERRORS: Final = (
     struct.error,

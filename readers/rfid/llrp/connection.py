@@ -16,6 +16,7 @@ from readers.rfid.llrp.framing import CUSTOM, VERSION_1_0_1, Framer, Message, en
 from readers.rfid.llrp.reports import RO_ACCESS_REPORT
 
 FRAME_WITHIN_S: Final = 5.0  # from a message's first byte to its last: a reader that drips is as good as dead
+BEHIND_REPORTS_S: Final = 30.0  # an answer may stand behind tens of thousands of messages that a reader kept for us
 SHORTEST_WAIT_S: Final = 0.001  # a rest of a wait that the clock cannot resolve would be waited for without end
 _LARGEST_ID: Final = 0xFFFF_FFFF
 _SAMPLE_BYTES: Final = 64
@@ -61,7 +62,7 @@ class Connection:
         self._framer = Framer()
         self._partial_since_s: float | None = None
         self._next_id = 1
-        self._poll_id = 0
+        self._poll_id: int | None = None
         self._request: control.Request | None = None
         self._request_id = 0
         self._answers: list[Message] = []
@@ -72,23 +73,26 @@ class Connection:
         """Send a request and return the payload of its answer.
 
         Raises:
-            NoAnswerError: no answer within the step's time. LinkError: the link broke, or the device is in trouble.
+            NoAnswerError: no answer within the step's time, which starts anew with each tag report, up to 30 s.
+            LinkError: the link broke, or the device is in trouble.
             DeviceRefusedError: the reader answered with ERROR_MESSAGE.
             FrameError: the stream cannot be followed.
         """
         self._request = request
         self._answers.clear()
         self._request_id = await self._send(request.type, request.payload, request.header_version)
-        deadline_s = self._port.monotonic_s() + request.within_s
+        began_s = self._port.monotonic_s()
+        deadline_s = began_s + request.within_s
         try:
             while not self._answers:
                 left_s = deadline_s - self._port.monotonic_s()
                 if left_s <= 0:
                     raise NoAnswerError(
-                        f"{self._port.description}: {request.step}: no answer within {request.within_s:g} s; "
+                        f"{self._port.description}: {request.step}: no answer within {deadline_s - began_s:.3g} s; "
                         "the reader hangs, restart it if this goes on"
                     )
-                await self.pump(left_s, request.step)
+                if await self.pump(left_s, request.step):
+                    deadline_s = min(self._port.monotonic_s() + request.within_s, began_s + BEHIND_REPORTS_S)
         finally:
             self._request = None
         answer = self._answers[0]

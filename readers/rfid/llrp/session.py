@@ -36,6 +36,7 @@ _SUCCESS: Final = 0
 _READER_INITIATED_EXISTS: Final = 1
 _CLIENT_INITIATED_EXISTS: Final = 2
 _ANOTHER_ATTEMPTED: Final = 4
+_SPARE_IT: Final = 'set protocol_version = "1.0.1"'
 _ENDED: Final = frozenset({"End_of_ROSpec", "Preemption_of_ROSpec"})
 
 
@@ -144,6 +145,8 @@ class Session:
             if wanted is ProtocolVersion.V1_1:
                 raise
             return
+        except LinkError as error:
+            raise LinkError(f"{error}; if this goes on, the reader cannot stand the question: {_SPARE_IT}") from error
         except DeviceRefusedError as error:  # M_UnsupportedVersion or M_UnsupportedMessage: it speaks 1.0.1
             if wanted is ProtocolVersion.V1_1:
                 raise DeviceRefusedError(
@@ -158,7 +161,12 @@ class Session:
                 )
             return
         if current != VERSION_1_1:
-            await connection.demand(control.set_protocol_version(VERSION_1_1))
+            try:
+                await connection.demand(control.set_protocol_version(VERSION_1_1))
+            except DeviceRefusedError:
+                if wanted is ProtocolVersion.V1_1:
+                    raise
+                return  # it knows of 1.1, and does not speak it
         connection.version = VERSION_1_1
 
     async def _look_around(self, can: answers.Capabilities, extras: vendors.Extensions) -> None:
@@ -200,9 +208,8 @@ class Session:
             self._report(Watching())
         for request in (control.delete_accessspecs(), control.delete_rospecs()):
             # Some readers refuse to delete nothing. Whether anything is left shows when the ROSpecs are read back.
-            status = answers.status(await connection.request(request))
-            if status.code == answers.DEVICE_ERROR:
-                raise LinkError(f"{self._port.description}: {request.step}: the reader is in trouble: {status.text}")
+            with contextlib.suppress(DeviceRefusedError):
+                await connection.demand(request)
         try:
             await connection.demand(control.add_rospec(intent.rospec(what)))
         except DeviceRefusedError:

@@ -1,8 +1,13 @@
 import asyncio
 import json
+import os
+import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -144,3 +149,51 @@ def test_the_number_of_open_pages_is_bounded() -> None:
             await follower.aclose()
 
     with_console(body)
+
+
+def console_of(directory: Path, port: int, more: str = "", **environment: str) -> subprocess.Popen[str]:
+    config = directory / "site.toml"
+    config.write_text(
+        f'[site]\nname = "port"\nstate_dir = "{directory}"\n[mqtt]\nport = 1\n{more}\n[console]\nport = {port}\n'
+    )
+    return subprocess.Popen(
+        [sys.executable, "-m", "gateway.console", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_process_tells_systemd_that_it_serves_and_feeds_its_watchdog(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        console = console_of(tmp_path, 0, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="300000")
+        try:
+            told = ""
+            while "READY=1" not in told or told.count("WATCHDOG=1") < 2:
+                told += systemd.recv(4096).decode() + "\n"
+            url = next(line for line in told.splitlines() if line.startswith("STATUS=")).removeprefix("STATUS=")
+            assert json.loads(fetch(f"{url}api/state")[2])["connected"] is False
+            console.terminate()
+            output, _ = console.communicate(timeout=20)
+        finally:
+            console.kill()
+            console.wait()
+        assert console.returncode == 0, output
+        while "STOPPING=1" not in told:
+            told += systemd.recv(4096).decode() + "\n"
+
+
+def test_a_port_that_is_taken_and_a_credential_that_is_missing_end_the_process(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        console = console_of(tmp_path, taken)
+        output, _ = console.communicate(timeout=20)
+    assert console.returncode == 70
+    assert f"console.port = {taken}: cannot listen on 127.0.0.1: Address already in use" in output
+    console = console_of(tmp_path, 0, more='user = "console"')
+    output, _ = console.communicate(timeout=20)
+    assert console.returncode == 78
+    assert "mqtt-password" in output

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import msgspec
 
-from gateway.console.live import READS_SHOWN, Live
+from gateway.console.live import ALARMS_MOST, LEDGERS_MOST, READS_SHOWN, Live
 from gateway.contract.batches import ReadBatch, Reading, ReadingBatch, StatusBatch, TagRead, encode
 from gateway.contract.events import Alarm, Evidence
 from gateway.contract.ledger import Account, EdgeLedger
@@ -106,8 +106,48 @@ def test_what_is_malformed_is_counted_and_changes_nothing() -> None:
         ("events/passage", b"[]"),
         ("ledger/rules", b'{"at_us": "x"}'),
         ("gate-1/status", b"\xff"),
+        ("events/x", b"[" * 100_000),
     ):
         live.feed(ROOT + topic, payload)
     live.feed(ROOT + "a/b/c", b"of a later version")
-    assert live.malformed == 4
+    assert live.malformed == 5
     assert live.whole()["reads"] == []
+
+
+def test_devices_of_a_gateway_that_is_away_are_offline_until_it_is_back() -> None:
+    live = Live("site")
+
+    def told(device: str, state: str, reason: str, gateway: str = "edge-1") -> None:
+        batch = StatusBatch(
+            gateway=gateway, device=device, received_at_us=1, state=state, reason=reason, since_us=1, watched=["p"]
+        )
+        live.feed(f"{ROOT}{device}/status", encode(batch))
+
+    told("edge-1", "offline", "vanished")  # retained words come in any order
+    told("gate-1", "online", "ok")
+    told("gate-9", "online", "ok", gateway="edge-9")
+    shown = live.changes()["devices"]
+    assert {name: (row["state"], row["reason"]) for name, row in shown.items()} == {
+        "edge-1": ("offline", "vanished"),
+        "gate-1": ("offline", "gateway_away"),
+        "gate-9": ("online", "ok"),
+    }
+    assert (shown["gate-1"]["detail"], shown["gate-1"]["watched"]) == ("gateway edge-1 is offline: vanished", [])
+    told("edge-1", "online", "started")
+    assert live.changes()["devices"]["gate-1"]["state"] == "online"
+    assert live.whole()["devices"]["gate-1"]["reason"] == "ok"
+
+
+def test_what_strangers_publish_is_bounded() -> None:
+    live = Live("site")
+    book = EdgeLedger(gateway="x", epoch=1, at_us=1, next_sequence=1, watermark=0, tag_reads=Account(),
+                      readings=Account(), signals=Account())  # fmt: skip
+    alarm = Alarm(id="a", rule="r", severity="info", subject="s", state="raised", since_us=1, at_us=1, message="m",
+                  evidence=EVIDENCE)  # fmt: skip
+    for number in range(LEDGERS_MOST + 5):
+        live.feed(f"{ROOT}ledger/edge-{number}", msgspec.json.encode(book))
+    for number in range(ALARMS_MOST + 5):
+        live.feed(f"{ROOT}alarms/a{number}", msgspec.json.encode(alarm))
+    live.feed(ROOT + "ledger/edge-0", msgspec.json.encode(book))
+    whole = live.whole()
+    assert (len(whole["ledgers"]), len(whole["alarms"]), whole["malformed"]) == (LEDGERS_MOST, ALARMS_MOST, 0)

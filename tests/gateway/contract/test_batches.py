@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.contract.batches import (
+    NUMBER_MOST,
     Batch,
     ReadBatch,
     Reading,
@@ -15,10 +16,12 @@ from gateway.contract.batches import (
     StatusBatch,
     TagRead,
     TickBatch,
+    carried,
     decode,
     encode,
     item_count,
     kind_of,
+    outline,
 )
 
 HEAD = {"gateway": "edge-1", "epoch": 1, "sequence": 2, "ordinal": 3, "device": "gate-1", "received_at_us": 4}
@@ -28,7 +31,7 @@ READS = st.lists(
         epc=st.binary(max_size=62).map(lambda epc: epc.hex().upper()),
         antenna_port=st.integers(1, 255),
         read_point=st.just("p"),
-        seen_at_us=st.integers(0, 2**63 - 1),
+        seen_at_us=st.integers(0, NUMBER_MOST),
         rssi_dbm=st.none() | st.floats(-128, 0),
         count=st.integers(1, 65535),
         tid=st.none() | st.just("E280"),
@@ -37,7 +40,7 @@ READS = st.lists(
 )
 
 
-@given(READS, st.integers(-(2**62), 2**62))
+@given(READS, st.integers(-NUMBER_MOST, NUMBER_MOST))
 def test_what_is_encoded_is_decoded(reads: list[TagRead], offset_us: int) -> None:
     batch = ReadBatch(**HEAD, reads=reads, clock_offset_us=offset_us)  # type: ignore[arg-type]  # str and int by name
     assert decode(encode(batch)) == batch
@@ -73,3 +76,23 @@ def test_every_kind_names_itself() -> None:
 def test_what_is_no_batch_is_refused(payload: bytes) -> None:
     with pytest.raises((msgspec.DecodeError, RecursionError)):
         decode(payload)
+
+
+def test_of_a_batch_that_cannot_be_read_the_place_and_the_size_are_known() -> None:
+    batch = ReadBatch(**HEAD, reads=[TagRead(epc="30", antenna_port=1, read_point="p", seen_at_us=5)] * 3)  # type: ignore[arg-type]  # str and int by name
+    for wrong in (b'"seen_at_us":%d' % (2 * NUMBER_MOST), b'"seen_at_us":null', b'"seen_at_us":"5"'):
+        payload = encode(batch).replace(b'"seen_at_us":5', wrong, 1)
+        with pytest.raises(msgspec.ValidationError) as caught:
+            decode(payload)
+        found = outline(payload, str(caught.value))
+        assert (found.gateway, found.epoch, found.sequence, found.ordinal) == ("edge-1", 1, 2, 3)
+        assert (kind_of(found), item_count(found)) == ("reads", 3)
+        assert "$.reads[0].seen_at_us" in found.why
+    later = encode(batch).replace(b'"kind":"reads"', b'"kind":"photos"')
+    assert (kind_of(outline(later, "")), item_count(outline(later, ""))) == ("photos", 3)  # of a newer edge daemon
+    with pytest.raises(msgspec.ValidationError):
+        outline(encode(batch).replace(b'"epoch":1', b'"epoch":"1"'), "")
+
+
+def test_a_number_that_no_batch_may_hold_becomes_the_nearest() -> None:
+    assert [carried(n) for n in (5, -5, 2**64, -(2**64))] == [5, -5, NUMBER_MOST, -NUMBER_MOST]

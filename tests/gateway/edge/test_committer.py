@@ -87,6 +87,33 @@ def test_a_new_day_and_a_full_segment_begin_a_new_file(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_segment_that_cannot_be_begun_or_shed_stops_nothing_and_is_made_good(tmp_path: Path) -> None:
+    async def main() -> None:
+        health = Health("edge")
+        async with opened(tmp_path, segment_bytes=100_000, health=health) as journal:
+            obstacles = [tmp_path / f"{segment.path_of(tmp_path, n).name}.draft" for n in range(2, 9)]
+            for obstacle in obstacles:
+                obstacle.mkdir()  # what stands here cannot be replaced by a file
+            for _ in range(6):
+                journal.append(reads(1, size=60_000), heard={"reads": 1})
+                await journal.flush()
+            assert len(segment.paths(tmp_path)) == 1
+            labels = {"event": "journal_housekeeping_failed", "level": "error"}
+            assert health.registry.get_sample_value("tagwharf_troubles_total", labels) == 1.0
+            assert "the last one goes on" in health.degraded["journal_housekeeping"]
+            for obstacle in obstacles:
+                obstacle.rmdir()
+            journal.append(reads(1), heard={"reads": 1})
+            await journal.flush()
+            await asyncio.sleep(0.05)
+            assert len(segment.paths(tmp_path)) == 2
+            assert "journal_housekeeping" not in health.degraded
+            assert await everything(journal) == list(range(1, 8))
+            assert account(journal).balanced
+
+    asyncio.run(main())
+
+
 def test_a_damaged_row_is_set_aside_while_running(tmp_path: Path) -> None:
     async def main() -> None:
         health = Health("edge")

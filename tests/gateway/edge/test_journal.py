@@ -104,6 +104,24 @@ def test_a_judge_that_lost_its_count_starts_on_top(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_judge_that_lost_its_count_and_worked_off_a_backlog_is_told_from_one_that_did_not(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path) as journal:
+            for _ in range(30):
+                journal.append(reads(1), heard={"reads": 1})
+            await journal.flush()
+            journal.release(2, "s1", {"reads": 2})
+            await settled(journal, 2)
+            journal.release(20, "s2", {"reads": 18})  # 3 to 20, by a database that has never heard of 1 and 2
+            await settled(journal, 20)
+            assert (account(journal).judged, account(journal).balanced) == (20, True)
+            journal.release(30, "s3", {"reads": 28})  # the same database in its next life
+            await settled(journal, 30)
+            assert (account(journal).judged, account(journal).balanced) == (30, True)
+
+    asyncio.run(main())
+
+
 def test_without_a_judge_the_rows_themselves_count(tmp_path: Path) -> None:
     async def main() -> None:
         async with opened(tmp_path) as journal:

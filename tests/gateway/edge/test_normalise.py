@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.contract.batches import (
     MOST_ITEMS,
+    NUMBER_MOST,
     ReadBatch,
     Reading,
     ReadingBatch,
@@ -211,3 +212,27 @@ def test_many_readings_are_split() -> None:
     reading = observations.Reading(Quantity.VOLTAGE, ObisCode.parse("1-0:32.7.0"), Decimal(1))
     batches = Normaliser("edge-1", "line", {}).readings(Readings(1, [reading] * 1_001))
     assert [len(b.readings) for b in batches if isinstance(b, ReadingBatch)] == [500, 500, 1]
+
+
+def test_a_time_that_nobody_could_carry_is_the_time_of_arrival() -> None:
+    normaliser = Normaliser("edge-1", "gate-1", {})
+    sane = observations.TagRead(b"\x30", 1, last_seen_us=5_000, first_seen_us=4_000)
+    mad = observations.TagRead(b"\x31", 1, last_seen_us=2**64 - 1, first_seen_us=2**64 - 1)
+    timeless = observations.TagRead(b"\x32", 1, last_seen_us=None, first_seen_us=None)
+    for rows in ((sane, mad), (sane, mad, timeless)):
+        assert normaliser.take(TagReads.of(9_000, *rows, clock_offset_us=10))
+        (batch,) = normaliser.flush()
+        assert isinstance(batch, ReadBatch)
+        found = [(read.seen_at_us, read.first_seen_at_us) for read in batch.reads]
+        assert found == [(5_010, 4_010), (9_000, None), (9_000, None)][: len(rows)]
+        assert decode(encode(batch)) == batch
+
+
+def test_an_offset_beyond_what_a_batch_may_hold_is_cut() -> None:
+    normaliser = Normaliser("edge-1", "gate-1", {})
+    row = observations.TagRead(b"\x30", 1, last_seen_us=2**63)
+    assert normaliser.take(TagReads.of(9_000, row, clock_offset_us=5_000 - 2**63))
+    (batch,) = normaliser.flush()
+    assert isinstance(batch, ReadBatch)
+    assert batch.reads[0].seen_at_us == 5_000
+    assert decode(encode(batch)).clock_offset_us == -NUMBER_MOST  # type: ignore[union-attr]  # it holds reads

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -10,14 +12,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from readers.codecs.dlt645 import Decoder, Frame, encode
 from readers.codecs.dlt645_registers import BLOCKS
+from readers.errors import LinkError
 from readers.meters.dlt645 import Dlt645Driver, Dlt645Settings
 from readers.observations import Condition, DeviceInfo, Observation, Reading, Readings, Rejected, Watching
-from readers.ports.memory import MemoryPort, run
+from readers.ports.memory import START_US, MemoryPort, run
 from readers.quantities import Phase, Quality, Quantity
 from simulator.device import MeterState
 from simulator.meters.dlt645 import Behaviour, serve
-from tests.support.talk import talk, talk_for
+from tests.support.talk import linked, talk, talk_for
 
 D = Decimal
 STATE = MeterState(
@@ -262,3 +266,150 @@ def test_wrong_settings_say_what_is_wrong(wrong: dict[str, Any], message: str) -
 def test_the_meters_are_the_sources() -> None:
     assert settings([A1, A2]).sources() == ("m0", "m1")
     assert settings(["161"]).meters[0].address == A1
+
+
+def test_a_line_that_dies_between_two_polls_is_noticed_at_once() -> None:
+    async def scene() -> float:
+        async def device(port: MemoryPort) -> None:
+            async with asyncio.timeout(60):
+                await serve(port, meters([A1]))
+
+        async def cut(port: MemoryPort) -> None:
+            with contextlib.suppress(TimeoutError):
+                await device(port)
+            await port.close()
+
+        ours, theirs = linked()
+        twin = asyncio.create_task(cut(theirs))
+        with pytest.raises(LinkError):
+            await Dlt645Driver(settings([A1], poll_s=3600)).run(ours, lambda _: None)
+        await twin
+        return ours.monotonic_s()
+
+    assert run(scene()) == pytest.approx(60, abs=1)
+
+
+def test_a_line_on_which_nobody_answers_is_named_and_comes_back_as_a_whole() -> None:
+    behaviours = {address: Behaviour() for address in (A1, A2, A3)}
+    given = settings([A1, A2, A3], poll_s=10)
+    dead_us, back_us = 100 * 1_000_000, 3100 * 1_000_000
+
+    async def break_and_mend(port: MemoryPort) -> None:
+        for pause_s, silent in ((dead_us / 1e6, True), ((back_us - dead_us) / 1e6, False)):
+            await port.pause(pause_s)
+            for behaviour in behaviours.values():
+                behaviour.silent = silent
+
+    async def scene() -> list[Observation]:
+        async def device(port: MemoryPort) -> None:
+            await serve(port, meters([A1, A2, A3]), behaviours)
+
+        clock = MemoryPort("clock")
+        return await talk_for(4000, Dlt645Driver(given), device, meanwhile=lambda: break_and_mend(clock))
+
+    heard = run(scene())
+    told = [(o.name, o.active, o.source) for o in heard if isinstance(o, Condition)]
+    assert [(name, active) for name, active, source in told if source is None] == [
+        ("line_silent", True),
+        ("line_silent", False),
+    ]
+    assert "none of the 3 meters of this line answers" in next(
+        o.detail for o in heard if isinstance(o, Condition) and o.name == "line_silent"
+    )
+    after = [o for o in heard if isinstance(o, Readings) and o.received_at_us > START_US + back_us]
+    first = {source: min(o.received_at_us for o in after if o.source == source) for source in ("m0", "m1", "m2")}
+    assert max(first.values()) - min(first.values()) < 5_000_000  # and not by their backed-off turns, minutes apart
+
+
+def test_a_register_lost_in_a_bad_hour_is_asked_for_again() -> None:
+    behaviour = Behaviour(ignores=frozenset({0x02800002}))
+
+    async def scene() -> list[Observation]:
+        async def device(port: MemoryPort) -> None:
+            await serve(port, meters([A1]), {A1: behaviour})
+
+        async def mend(port: MemoryPort) -> None:
+            await port.pause(1200)
+            behaviour.ignores = frozenset()
+
+        clock = MemoryPort("clock")
+        return await talk_for(4800, Dlt645Driver(settings([A1])), device, meanwhile=lambda: mend(clock))
+
+    heard = run(scene())
+    told = [(o.name, o.key, o.active) for o in heard if isinstance(o, Condition)]
+    assert told == [("register_unsupported", "02800002", True), ("register_unsupported", "02800002", False)]
+    assert [o for o in heard if isinstance(o, Watching)] == [Watching(source="m0")]
+    assert Quantity.FREQUENCY in {r.quantity for r in readings(heard)}
+
+
+def test_a_block_that_is_refused_for_a_while_is_used_again() -> None:
+    behaviour = Behaviour(refuses_blocks=True)
+
+    async def scene() -> list[Observation]:
+        async def device(port: MemoryPort) -> None:
+            await serve(port, meters([A1]), {A1: behaviour})
+
+        async def mend(port: MemoryPort) -> None:
+            await port.pause(1200)
+            behaviour.refuses_blocks = False
+
+        clock = MemoryPort("clock")
+        return await talk_for(
+            4500, Dlt645Driver(settings([A1], read=["voltage"])), device, meanwhile=lambda: mend(clock)
+        )
+
+    sizes = [len(o) for o in run(scene()) if isinstance(o, Readings)]
+    assert (sizes[0], sizes[-1]) == (1, 3)
+
+
+def test_a_refusal_for_another_reason_is_told_and_ends() -> None:
+    refusing = True
+
+    async def device(port: MemoryPort) -> None:
+        decoder = Decoder()
+        while True:
+            for request in decoder.feed(await port.receive(3600)):
+                name = request.data[:4]
+                answer = Frame(A1, 0xD1, b"\x04") if refusing else Frame(A1, 0x91, name + bytes.fromhex("98 49"))
+                await port.send(encode(answer))
+
+    async def scene() -> list[Observation]:
+        async def allow(port: MemoryPort) -> None:
+            nonlocal refusing
+            await port.pause(90)
+            refusing = False
+
+        clock = MemoryPort("clock")
+        given = settings([A1], read=["frequency"])
+        return await talk_for(200, Dlt645Driver(given), device, meanwhile=lambda: allow(clock))
+
+    heard = run(scene())
+    told = [(o.name, o.key, o.active, o.detail) for o in heard if isinstance(o, Condition)]
+    assert told == [
+        ("read_refused", "02800002", True, "02800002 is refused with error 04 (not authorised)"),
+        ("read_refused", "02800002", False, ""),
+    ]
+    assert {r.value for r in readings(heard)} == {D("49.98")}
+
+
+def test_data_of_an_impossible_length_is_counted_as_a_lost_reading() -> None:
+    async def device(port: MemoryPort) -> None:
+        decoder = Decoder()
+        while True:
+            for request in decoder.feed(await port.receive(3600)):
+                await port.send(encode(Frame(A1, 0x91, request.data[:4] + b"\x01")))
+
+    heard = talk(30, Dlt645Driver(settings([A1], read=["frequency"])), device)
+    assert [(o.reason, o.reads_lost, o.source) for o in heard if isinstance(o, Rejected)] == [("data_length", 1, "m0")]
+
+
+def test_a_meter_that_refuses_to_tell_its_address_is_silent_and_the_driver_lives_on() -> None:
+    async def device(port: MemoryPort) -> None:
+        decoder = Decoder()
+        while True:
+            for _ in decoder.feed(await port.receive(3600)):
+                await port.send(encode(Frame(A1, 0xD3, b"\x01")))
+
+    heard = talk(300, Dlt645Driver(Dlt645Settings.model_validate({"meters": [{"name": "m0"}]})), device)
+    details = [o.detail for o in heard if isinstance(o, Condition) and o.name == "meter_silent"]
+    assert "set the address that is printed on it" in details[0]

@@ -142,7 +142,7 @@ def test_a_part_out_of_turn_is_not_taken() -> None:
 
 
 def test_an_address_reply_without_an_address_is_no_answer() -> None:
-    with pytest.raises(NoReplyError, match="the address came with 5 bytes, not 6"):
+    with pytest.raises(NoReplyError, match="000000000161 with 5 bytes, 6 bytes of digits would be right"):
         ask(lambda _: [encode(Frame(A1, 0x93, bytes(5)))], address=True)
     assert ask(lambda _: [encode(Frame(A1, 0x93, bytes.fromhex(A1)[::-1]))], address=True)[0] == A1
 
@@ -155,3 +155,28 @@ def test_a_link_that_ends_is_no_silent_meter() -> None:
 
     with pytest.raises(LinkError, match="line"):
         run(scene())
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Frame(A1, 0xD3, b"\x01"), "refuses to tell its address, with error 01; set the address"),
+        (Frame("A" * 12, 0x93, bytes(6)), "came as AAAAAAAAAAAA"),
+    ],
+)
+def test_a_meter_that_does_not_tell_its_address_is_one_that_does_not_answer(answer: Frame, words: str) -> None:
+    with pytest.raises(NoReplyError, match=words):
+        ask(lambda _: [encode(answer)], address=True)
+
+
+def test_what_comes_while_nobody_asks_is_counted() -> None:
+    async def scene() -> float:
+        ours, theirs = pair("line")
+        line = Line(ours, heard.append, wake_up_bytes=0, baud=2400)
+        await theirs.send(reply() + b"\x01\x02")
+        await line.idle(10.0)
+        return ours.monotonic_s()
+
+    heard: list[Observation] = []
+    assert run(scene()) == pytest.approx(10.0, abs=0.01)
+    assert [(o.reason, o.count) for o in heard if isinstance(o, Rejected)] == [("noise_bytes", 2), ("late", 1)]

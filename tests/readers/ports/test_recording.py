@@ -26,8 +26,11 @@ from readers.observations import (
 from readers.ports.memory import MemoryPort, pair, run
 from readers.ports.recording import RecordingPort, described
 from readers.quantities import Phase, Quantity
+from readers.rfid.llrp import LlrpDriver, LlrpSettings
 from readers.rfid.m100 import M100Driver, M100Settings
 from simulator.device import Sighting
+from simulator.llrp.identities import impinj_r420
+from simulator.llrp.reader import SimulatedReader
 from simulator.rfid.m100 import serve
 from tests.support.vectors import SLICINGS, replay_table
 
@@ -171,3 +174,26 @@ def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
 )
 def test_every_observation_has_a_plain_form(observation: Observation, tables: list[dict[str, object]]) -> None:
     assert list(described(observation)) == tables
+
+
+def test_a_recorded_llrp_conversation_passes_with_its_goodbye(tmp_path: Path) -> None:
+    path = tmp_path / "recorded.toml"
+    settings = LlrpSettings(antennas=(1,), report_within_s=1.0)
+
+    async def scene() -> None:
+        ours, device = pair()
+        reader = asyncio.create_task(SimulatedReader(impinj_r420(), OneTag()).serve(device))
+        async with RecordingPort(ours, path, driver="llrp", settings=settings.model_dump(mode="json")) as port:
+            driver = asyncio.create_task(LlrpDriver(settings).run(port, port.recorded(lambda _: None)))
+            await asyncio.sleep(4.0)
+            driver.cancel()
+            await asyncio.gather(driver, return_exceptions=True)
+        await asyncio.gather(reader)
+
+    run(scene())
+    (exchange,) = tomllib.loads(path.read_text(encoding="utf-8"))["exchange"]
+    steps = exchange["steps"]
+    at = steps.index({"cancel": True})
+    assert {"report": {"kind": "watching", "antenna_ports": [], "active": True}} in steps[at:]
+    for slicing in SLICINGS.values():
+        replay_table("llrp", exchange, slicing)

@@ -164,3 +164,50 @@ def test_a_device_server_that_is_not_there_is_a_link_error() -> None:
     with pytest.raises(LinkError, match=f"rfc2217://127.0.0.1:{number}: cannot open with 2400 baud, parity even"):
         asyncio.run(open_rfc2217("127.0.0.1", number, METER_LINE))
     assert time.monotonic() - began_s < 9
+
+
+@contextlib.contextmanager
+def silent_server() -> Iterator[int]:
+    """Takes connections and never says a word, as a device server with a wedged firmware."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@PYSERIAL_IS_OLD
+def test_a_device_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readers.ports.rfc2217.OPEN_WITHIN_S", 0.1)
+    with silent_server() as number, pytest.raises(LinkError, match=r"no answer within 0\.1 s; check address"):
+        asyncio.run(open_rfc2217("127.0.0.1", number, METER_LINE))
+
+
+@PYSERIAL_IS_OLD
+def test_opening_can_be_cancelled() -> None:
+    async def scene(number: int) -> None:
+        opening = asyncio.create_task(open_rfc2217("127.0.0.1", number, METER_LINE))
+        await asyncio.sleep(0.1)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    with silent_server() as number:
+        asyncio.run(scene(number))
+
+
+@PYSERIAL_IS_OLD
+def test_a_device_server_that_takes_nothing_is_a_link_error_and_close_frees_the_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("readers.ports.rfc2217.SEND_WITHIN_S", 0.2)
+
+    async def scene() -> None:
+        device = PtyPort.open()  # nobody reads it, so that the device server stops reading from the network
+        with device_server(device.path) as server:
+            port = await open_rfc2217("127.0.0.1", server.port, METER_LINE)
+            with pytest.raises(LinkError, match=r"nothing was taken for 0\.2 s"):
+                await port.send(bytes(32 << 20))
+            await port.close()
+            await device.close()
+
+    began_s = time.monotonic()
+    asyncio.run(scene())  # which waits for its worker threads
+    assert time.monotonic() - began_s < 9

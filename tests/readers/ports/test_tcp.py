@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from readers.errors import ConfigError, LinkError
-from readers.ports.tcp import HELD_BYTES, TlsSettings, open_tcp, tls_context
+from readers.ports.tcp import HELD_BYTES, UNACKNOWLEDGED_MS, TlsSettings, open_tcp, tls_context
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -200,3 +200,45 @@ def test_a_certificate_file_that_is_none_is_a_config_error(tmp_path: Path) -> No
     empty.write_text("", encoding="ascii")
     with pytest.raises(ConfigError, match=r"empty\.pem"):
         tls_context(TlsSettings(certificate_file=empty))
+
+
+async def deaf(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads nothing, until it is gone."""
+    writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport is a reading one too
+    await asyncio.sleep(0.5)
+    writer.transport.abort()
+
+
+def test_a_device_that_takes_nothing_is_a_link_error() -> None:
+    async def scene() -> None:
+        async with server(deaf) as number:
+            port = await open_tcp("127.0.0.1", number)
+            port.send_within_s = 0.1
+            with pytest.raises(LinkError, match=r"nothing was taken for 0\.1 s; the other side hangs"):
+                await port.send(bytes(32 << 20))
+            await port.close()
+
+    asyncio.run(scene())
+
+
+def test_a_link_that_breaks_while_bytes_wait_to_be_taken_is_a_link_error() -> None:
+    async def scene() -> None:
+        async with server(deaf) as number:
+            port = await open_tcp("127.0.0.1", number)
+            with pytest.raises(LinkError, match="the device closed the link"):
+                await port.send(bytes(32 << 20))
+            await port.close()
+
+    asyncio.run(scene())
+
+
+def test_the_kernel_gives_up_what_nobody_acknowledges() -> None:
+    async def scene() -> None:
+        async with server(answer_in_capitals) as number:
+            port = await open_tcp("127.0.0.1", number)
+            assert port._transport is not None
+            sock = port._transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == UNACKNOWLEDGED_MS
+            await port.close()
+
+    asyncio.run(scene())

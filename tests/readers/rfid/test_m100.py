@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import functools
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from random import Random
 from typing import Any
@@ -8,14 +10,25 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from readers.codecs.m100 import AA_DD, BB_7E, Command, Delimiters
+from readers.codecs.m100 import (
+    AA_DD,
+    BB_7E,
+    Command,
+    Decoder,
+    Delimiters,
+    Frame,
+    FrameType,
+    TagNotice,
+    encode,
+    pc_bits_for,
+)
 from readers.errors import DeviceRefusedError, LinkError
 from readers.observations import Condition, DeviceInfo, Observation, Rejected, TagReads, Watching
-from readers.ports.memory import START_US, MemoryPort
+from readers.ports.memory import START_US, MemoryPort, run
 from readers.rfid.m100 import DRIVER, M100Driver, M100Settings
 from simulator.device import Sighting
 from simulator.rfid.m100 import Module, serve
-from tests.support.talk import US_PER_S, talk
+from tests.support.talk import US_PER_S, linked, talk
 
 EPCS = [bytes.fromhex("BB7EAADD02220011BB0122FF"), bytes.fromhex("30751FEB705C5904E3D50D70"), b"\x12\x34", b""]
 
@@ -213,3 +226,76 @@ def test_settings_are_checked() -> None:
     ):
         with pytest.raises(ValidationError):
             M100Settings.model_validate(wrong)
+
+
+def answering(
+    seconds: float, answers: dict[int, list[Frame]], settings: M100Settings | None = None
+) -> list[Observation]:
+    """What the driver makes of a module that confirms every command but those in `answers`."""
+
+    async def device(port: MemoryPort) -> None:
+        decoder = Decoder()
+        while True:
+            for asked in decoder.feed(await port.receive(3600)):
+                confirmed = [Frame(FrameType.RESPONSE, asked.command, b"\x00")]
+                for answer in answers.get(asked.command, confirmed):
+                    await port.send(encode(answer))
+
+    return talk(seconds, M100Driver(settings or M100Settings()), device)
+
+
+def error(code: int) -> Frame:
+    return Frame(FrameType.RESPONSE, Command.ERROR, bytes([code]))
+
+
+def test_errors_that_are_none_of_its_business_are_counted_and_do_not_spin() -> None:
+    power = Frame(FrameType.RESPONSE, Command.GET_POWER, bytes.fromhex("07D0"))
+    answers: dict[int, list[Frame]] = {
+        Command.GET_POWER: [power],
+        Command.MULTI_POLL: [error(0x09)],
+        Command.STOP: [error(0x0A)],
+    }
+    heard = answering(30, answers)
+    counted = Counter(o.reason for o in heard if isinstance(o, Rejected))
+    assert counted.keys() == {"error_09", "error_0a"}
+    assert 20 <= counted["error_09"] <= 31  # one inventory a second
+    assert [(o.name, o.active) for o in heard if isinstance(o, Condition)] == [("rounds_unconfirmed", True)]
+
+
+def test_a_busy_band_is_a_condition_until_a_round_succeeds() -> None:
+    power = Frame(FrameType.RESPONSE, Command.GET_POWER, bytes.fromhex("07D0"))
+    answers: dict[int, list[Frame]] = {
+        Command.GET_POWER: [power],
+        Command.MULTI_POLL: [error(0x20), error(0x20), error(0x15)],
+    }
+    heard = answering(0.9, answers, M100Settings(rounds=2))
+    told = [(o.name, o.active) for o in heard if isinstance(o, Condition)]
+    assert told[:2] == [("no_free_channel", True), ("no_free_channel", False)]
+
+
+def test_a_frame_in_two_segments_is_one_frame() -> None:
+    """A device server sends what it has; a segment that is lost on the network comes 0.2 s later."""
+
+    async def scene() -> list[Observation]:
+        ours, device = linked()
+        heard: list[Observation] = []
+        running = asyncio.create_task(M100Driver(M100Settings()).run(ours, heard.append))
+        decoder = Decoder()
+        notice = TagNotice(-55, pc_bits_for(EPCS[0]), EPCS[0])
+        raw = encode(Frame(FrameType.NOTICE, Command.POLL, notice.parameters()))
+        while not any(isinstance(o, TagReads) for o in heard):
+            for asked in decoder.feed(await device.receive(3600)):
+                if asked.command == Command.MULTI_POLL:
+                    await device.send(raw[:9])
+                    await device.pause(0.2)
+                    await device.send(raw[9:])
+                    await device.pause(0.01)
+                else:
+                    await device.send(encode(Frame(FrameType.RESPONSE, asked.command, b"\x07\xd0")))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return heard
+
+    heard = run(scene())
+    assert tags_in(heard) == [EPCS[0]]
+    assert not [o for o in heard if isinstance(o, Rejected)]

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from gateway.config.models import Portal, RulesSettings
-from gateway.contract.batches import Batch
+from gateway.contract.batches import Batch, TagRead
 from gateway.contract.events import Event
 from rules.assets import Asset
 from rules.engine import Engine
@@ -212,3 +212,16 @@ def test_a_truck_that_is_turned_away_did_not_pass() -> None:
     played.until(20.0)
     assert played.events == []
     assert played.engine.counters()["portal_lingered"] == 1
+
+
+def test_rows_that_sum_up_a_passage_while_nobody_listened_keep_its_direction() -> None:
+    played = play()
+    # What an Impinj twin delivered when the edge came back: one row for a side, half of them later than the window.
+    played.reads(
+        3.95,
+        TagRead(EPC, 1, "lane-0-outer", us(3.405), -42.58, 50, us(2.157)),
+        TagRead(EPC, 2, "lane-0-inner", us(3.743), -40.51, 40, us(2.807)),
+    )
+    played.read(3.956, "lane-0-inner", rssi_dbm=-60.23)
+    played.until(10.0)
+    assert [event.direction for event in played.events] == ["in"]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rules.presence.watched import GAP_US, NOTHING, Watched
+from rules.presence.watched import GAP_US, MOST_NAMES, NOTHING, Watched
 
 S = 1_000_000
 
@@ -89,3 +89,16 @@ def test_saving_in_between_changes_nothing() -> None:
         other.advance(second * S, is_broken=False)
         other = Watched(other.save())
     assert one.watched_us("a") == other.watched_us("a") == 3 * S
+
+
+def test_names_without_end_are_not_believed_and_fill_no_memory() -> None:
+    watched = Watched()
+    for turn in range(5):
+        watched.advance(1_000_000 * (turn + 1), is_broken=False)
+        watched.all_now([f"p{turn}-{n}" for n in range(MOST_NAMES)])
+    watched.all_now([f"q{n}" for n in range(MOST_NAMES + 1)])
+    assert watched.row.now == frozenset(f"p4-{n}" for n in range(MOST_NAMES))
+    assert len(watched.row.totals) <= 3 * MOST_NAMES
+    for n in range(MOST_NAMES + 5):
+        watched.state(f"device-{n}", (), is_offline=True)
+    assert len(watched.row.devices) == len(watched.row.offline) == MOST_NAMES

@@ -182,3 +182,28 @@ def test_a_loop_spec_ends_a_rospec_after_its_rounds() -> None:
             )
 
     run(scene())
+
+
+@pytest.mark.parametrize(("trigger", "n", "reports"), [(3, 1, 4), (4, 2, 2), (5, 500, 9), (6, 250, 18), (6, 0, 0)])
+def test_a_reader_of_1_1_reports_by_time(trigger: int, n: int, reports: int) -> None:
+    async def scene() -> None:
+        async with connected(SimulatedReader(plain(), Beat())) as client:
+            report = report_spec(trigger=trigger, n=n, EnableTagSeenCount=1)
+            await run_rospec(client, rospec(report=report))
+            await client.listen(4.6)
+            heard = [m for m in client.heard if m.name == "RO_ACCESS_REPORT"]
+            assert len(heard) == reports
+            counts = {sum(t.need("TagSeenCount").number("TagCount") for t in m.children) for m in heard}
+            per_s = 1 if trigger in (3, 4) else 1000
+            assert counts <= {round(100 * n / per_s) + slip for slip in (-1, 0, 1)}
+
+    run(scene())
+
+
+def test_a_reader_of_1_0_1_does_not_know_reports_by_time() -> None:
+    async def scene() -> None:
+        async with connected(SimulatedReader(impinj_r420(), Beat())) as client:
+            answer = await client.ask(node("ADD_ROSPEC", rospec(report=report_spec(trigger=5, n=100))))
+            assert "ROReportTrigger 5: allowed are 0 to 2" in status(answer)[1]
+
+    run(scene())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -15,6 +16,7 @@ from readers.rfid.llrp import LlrpDriver, LlrpSettings
 from simulator.device import Sighting
 from simulator.llrp.identities import CHINA, ETSI, FCC, Identity, impinj_r420, impinj_r700, plain, zebra_fx9600
 from simulator.llrp.reader import SimulatedReader
+from simulator.llrp.reports import Trigger
 
 S = 1_000_000
 STEP_US = 10_000
@@ -326,5 +328,24 @@ def test_64_readers_in_one_process() -> None:
         for client, reader in zip(clients, readers, strict=True):
             await client.leave()
             assert client.air_reads() == reader.outgoing.reads_sent > 100
+
+    run(talk())
+
+
+@pytest.mark.parametrize("utc", [False, True])
+def test_a_reader_of_1_1_reports_by_time_without_being_asked(utc: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    async def talk() -> None:
+        reader = SimulatedReader(plain(utc=utc), Field())
+        client = Client(reader)
+        await client.run_for(10.0)
+        (spec,) = reader.inventory.specs.values()
+        assert spec.collector.trigger is Trigger.N_MILLISECONDS_OR_END_OF_AISPEC
+        assert client.ours.sent.count(b"\x08\x3c\x00\x00\x00\x0a") == 1  # GET_REPORT, for what was kept
+        assert client.conditions() == []
+        arrivals = [batch.received_at_us for batch in client.batches()]
+        gaps_ms = {round((later - sooner) / 1000) for sooner, later in pairwise(arrivals[2:])}
+        assert gaps_ms <= set(range(80, 121))  # report_within_s of the gate is 0.1
+        await client.leave()
+        assert client.air_reads() == reader.outgoing.reads_sent > 900
 
     run(talk())

@@ -179,3 +179,12 @@ def test_parameters_nested_without_end_are_a_frame_error() -> None:
         body = tlv(289, bytes(4) + body)
     with pytest.raises(FrameError):
         answers.capabilities(OK + tlv(287, bytes(4) + body))
+
+
+def test_a_reader_cannot_write_into_the_logs(caplog: pytest.LogCaptureFixture) -> None:
+    endless = bytes.fromhex("0015 0000") * 3  # parameters of length 0, over which sllurp's decoder complains
+    with contextlib.suppress(FrameError):
+        answers.configuration(bytes.fromhex("011F 0008 0000 0000") + endless)
+    with contextlib.suppress(FrameError):
+        answers.event(tlv(246, tlv(128, bytes(8)) + endless))
+    assert caplog.records == []

@@ -189,6 +189,54 @@ def test_a_reader_may_refuse_to_delete_nothing() -> None:
     assert watched(play(scenario))[0] == {1, 2}
 
 
+def test_a_reader_may_not_even_know_how_to_delete() -> None:
+    async def scenario(talk: Talk) -> None:
+        talk.reader.replies[41] = lambda reader, message_id, _: reader.say(100, status(109), message_id)
+        await talk.run_for(1.0)
+
+    assert watched(play(scenario))[0] == {1, 2}
+
+
+def test_an_answer_behind_a_backlog_of_reports_is_waited_for() -> None:
+    async def scenario(talk: Talk) -> None:
+        def answer(reader: ScriptedReader, message_id: int, _body: bytes) -> None:
+            async def backlog() -> None:
+                for number in range(120):  # 12 s of it, and the answer to a step of 5 s stands behind
+                    reader.say(61, tag(number.to_bytes(12)))
+                    await reader.flush()
+                    await asyncio.sleep(0.1)
+                reader.say(13, OK, message_id)
+                await reader.flush()
+
+            tasks.append(asyncio.create_task(backlog()))
+
+        tasks: list[asyncio.Task[None]] = []
+        talk.reader.replies[3] = answer
+        await talk.run_for(15.0)
+        assert len(read_epcs(talk)) == 120
+
+    assert watched(play(scenario))[0] == {1, 2}
+
+
+def test_a_reader_that_only_reports_and_never_answers_is_given_up() -> None:
+    async def scenario(talk: Talk) -> None:
+        async def babble() -> None:
+            while True:
+                talk.reader.say(61, tag())
+                await talk.reader.flush()
+                await asyncio.sleep(0.1)
+
+        talk.reader.replies[3] = lambda *_: None
+        await talk.start()
+        babbling = asyncio.create_task(babble())
+        error = await talk.failure()
+        babbling.cancel()
+        assert isinstance(error, LinkError)
+        assert "setting the configuration: no answer within 30 s" in str(error)
+
+    play(scenario)
+
+
 def test_trouble_at_deleting_is_tried_again() -> None:
     async def scenario(talk: Talk) -> None:
         talk.reader.replies[21] = status(401)
@@ -250,6 +298,39 @@ def test_everything_else_means_1_0_1(reply: bytes | None) -> None:
         assert talk.reader.requests(47) == []
 
     assert watched(play(scenario))[0] == {1, 2}
+
+
+def test_a_reader_that_knows_of_1_1_and_refuses_it_is_spoken_to_in_1_0_1() -> None:
+    async def scenario(talk: Talk) -> None:
+        speaks_1_1(talk.reader)
+        talk.reader.replies[47] = status(110, "no")
+        await talk.run_for(1.0)
+        assert b"\x04\x01\x00\x00\x00\x0b" in talk.ours.sent  # GET_READER_CAPABILITIES with version 1
+
+    assert watched(play(scenario))[0] == {1, 2}
+
+
+def test_a_reader_that_refuses_the_1_1_that_is_insisted_on_is_parked() -> None:
+    async def scenario(talk: Talk) -> None:
+        speaks_1_1(talk.reader)
+        talk.reader.replies[47] = status(110, "no")
+        assert isinstance(await talk.failure(), DeviceRefusedError)
+
+    play(scenario, protocol_version="1.1")
+
+
+def test_a_reader_that_hangs_up_at_the_question_comes_with_advice() -> None:
+    async def scenario(talk: Talk) -> None:
+        def hang_up(reader: ScriptedReader, _message_id: int, _body: bytes) -> None:
+            ending.append(asyncio.create_task(reader.port.close()))
+
+        ending: list[asyncio.Task[None]] = []
+        talk.reader.replies[46] = hang_up
+        error = await talk.failure()
+        assert type(error) is LinkError
+        assert 'set protocol_version = "1.0.1"' in str(error)
+
+    play(scenario)
 
 
 def test_a_reader_may_be_spared_the_question() -> None:

@@ -1,4 +1,4 @@
-"""Many rows into SQLite in few steps.
+"""Many rows into SQLite, or out of it, in few steps.
 
 `executemany` makes one step for each row, and Python's sqlite3 lets go of the interpreter lock in each. Beside a busy
 event loop a thread waits up to 5 ms (`sys.getswitchinterval`) to get it back: a commit of a thousand rows would take
@@ -8,12 +8,13 @@ seconds. A statement with hundreds of rows is one step.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 ROWS_IN_A_STEP: Final = (512, 64, 8, 1)
+T = TypeVar("T")
 
 
 def insert_many(
@@ -29,13 +30,26 @@ def insert_many(
         connection.executemany(_statement(head, width, 1, tail), rows)  # which refuses the row that is wrong
         return
     most = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    for part in _parts(rows, most // width):
+        connection.execute(_statement(head, width, len(part), tail), list(chain.from_iterable(part)))
+
+
+def delete_many(connection: sqlite3.Connection, head: str, keys: Sequence[Any]) -> None:
+    """What `executemany` would do with `{head} = ?` for each key: `DELETE FROM table WHERE column`.
+
+    Raises:
+        sqlite3.Error: as `executemany`.
+    """
+    for part in _parts(keys, connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)):
+        connection.execute(f"{head} IN ({', '.join('?' * len(part))})", part)
+
+
+def _parts(rows: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """Cut into lengths of few kinds, so that SQLite compiles few statements and remembers them."""
     done = 0
     for size in ROWS_IN_A_STEP:
-        if size > 1 and size * width > most:
-            continue
-        while len(rows) - done >= size:
-            values = list(chain.from_iterable(rows[done : done + size]))
-            connection.execute(_statement(head, width, size, tail), values)
+        while size <= max(1, most) and len(rows) - done >= size:
+            yield rows[done : done + size]
             done += size
 
 
