@@ -105,11 +105,12 @@ def test_what_every_unit_promises(service: str) -> None:
     assert all(":tagwharf." in credential for credential in unit["LoadCredential"])
 
 
-@pytest.mark.parametrize("service", [service for service in SERVICES if "console" not in service])
-def test_daemons_are_watched(service: str) -> None:
+@pytest.mark.parametrize("service", SERVICES)
+def test_daemons_are_watched_and_have_time_to_bring_out_what_they_hold(service: str) -> None:
     unit = settings_of(UNITS / service)
     assert unit["Type"] == ["notify"]
     assert unit["WatchdogSec"] == ["10s"]
+    assert int(unit["TimeoutStopSec"][0].removesuffix("s")) >= (20 if "console" in service else 30)
 
 
 def test_the_template_and_the_plain_edge_unit_are_the_same_but_for_the_instance() -> None:
