@@ -266,6 +266,7 @@ def test_wrong_settings_say_what_is_wrong(wrong: dict[str, Any], message: str) -
 def test_the_meters_are_the_sources() -> None:
     assert settings([A1, A2]).sources() == ("m0", "m1")
     assert settings(["161"]).meters[0].address == A1
+    assert Dlt645Settings.model_validate({"meters": [{"name": "a", "address": None}]}).meters[0].address is None
 
 
 def test_a_line_that_dies_between_two_polls_is_noticed_at_once() -> None:

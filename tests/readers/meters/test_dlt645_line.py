@@ -180,3 +180,24 @@ def test_what_comes_while_nobody_asks_is_counted() -> None:
     heard: list[Observation] = []
     assert run(scene()) == pytest.approx(10.0, abs=0.01)
     assert [(o.reason, o.count) for o in heard if isinstance(o, Rejected)] == [("noise_bytes", 2), ("late", 1)]
+
+
+def test_a_line_that_never_stops_talking_is_asked_all_the_same() -> None:
+    async def scene() -> bytes:
+        ours, theirs = pair("line")
+
+        async def chatter() -> None:
+            decoder = Decoder()
+            for _ in range(200):
+                await theirs.send(b"\x00\x01")
+                for _ in decoder.feed(await theirs.receive(0.001)):
+                    await theirs.send(reply())
+
+        twin = asyncio.create_task(chatter())
+        data = await Line(ours, heard.append, wake_up_bytes=0, baud=2400).read(A1, ENERGY, 1, "m1")
+        await twin
+        return data
+
+    heard: list[Observation] = []
+    assert run(scene()) == b"\x26\x00\x00\x00"
+    assert {o.reason for o in heard if isinstance(o, Rejected)} == {"noise_bytes"}
