@@ -4,9 +4,10 @@ Every timestamp of a reader is turned into microseconds that look like UTC. A re
 its start; its uptime is pinned to the host's time at the first event of the connection, and from there on it is
 treated like any other clock. The remaining difference is tracked by `ClockOffset`.
 
-A report may be old: readers keep tens of thousands of messages while the network is down. Such a report says nothing
-about the clocks, so only what is not much later than the offset in force explains is used. A clock that was set back
-looks the same at first: but there the delay stays equal while time goes on, and a backlog's delay shrinks.
+A report may be old: readers keep tens of thousands of messages while the network is down. And a time may be damaged:
+LLRP has no checksum. Neither says anything about the clocks, so only what is near the offset in force is used. A clock
+that was set looks the same at first; but there the difference stays equal while time goes on, which neither a backlog's
+nor a damaged time's does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 
 from readers.clock import STEP_US, ClockOffset
 
-SETTLED_US: Final = 5_000_000  # a delay that stays the same for this long is a clock that was set back
+SETTLED_US: Final = 5_000_000  # a difference that stays the same for this long is a clock that was set
 STEADY_US: Final = 500_000  # "the same": reports are batched by up to about this much
 LATEST_US: Final = (1 << 62) - 1  # the year 148,000; above it a timestamp is no time, and sums would leave 64 bits
 
@@ -32,8 +33,8 @@ class ReaderTime:
         self._steady_us = max(STEADY_US, batching_us)
         self._offset = ClockOffset(self._fresh_us)
         self._uptime_base_us: int | None = None
-        self._late_seen_us = 0
-        self._late_since_us: int | None = None
+        self._strange_us = 0
+        self._strange_since_us: int | None = None
 
     @property
     def offset_us(self) -> int:
@@ -65,13 +66,16 @@ class ReaderTime:
         if not 0 <= reader_us <= LATEST_US:
             return self._offset.offset_us
         seen_us = received_at_us - reader_us
-        late_us = seen_us - self._offset.offset_us
-        if not self._offset.known or late_us <= self._fresh_us:
-            self._late_since_us = None
+        if not self._offset.known or abs(seen_us - self._offset.offset_us) <= self._fresh_us:
+            self._strange_since_us = None
             return self._offset.update(reader_us, received_at_us)
-        if self._late_since_us is None or abs(seen_us - self._late_seen_us) > self._steady_us:
-            self._late_since_us, self._late_seen_us = received_at_us, seen_us
-        elif received_at_us - self._late_since_us >= SETTLED_US:
-            self._late_since_us = None
+        if self._strange_since_us is None or abs(seen_us - self._strange_us) > self._steady_us:
+            self._strange_since_us, self._strange_us = received_at_us, seen_us
+        elif received_at_us - self._strange_since_us >= SETTLED_US:
+            self._strange_since_us = None
             return self._offset.update(reader_us, received_at_us)
         return self._offset.offset_us
+
+    def latest_us(self, received_at_us: int) -> int:
+        """The latest time, by the reader, of anything that came at `received_at_us`: nobody hears the future."""
+        return received_at_us - self._offset.offset_us + self._fresh_us

@@ -183,12 +183,14 @@ class ReportDecoder:
 
     Attributes:
         antenna_port: what a read without AntennaID is given before any was heard; 0 says that it is unknown.
+        impossible_times: how many times lay in the future and were replaced by the arrival.
         unknown_parameters: how many parameters were skipped by their length because nothing is known of them.
     """
 
     def __init__(self, time: ReaderTime | None = None, antenna_port: int = 0) -> None:
         self.antenna_port = antenna_port
         self.unknown_parameters = 0
+        self.impossible_times = 0
         self._time = time or ReaderTime()
         self._layouts: dict[int, list[Layout]] = {}
         self._layout_count = 0
@@ -293,7 +295,16 @@ class ReportDecoder:
         if "antenna_port" not in columns:
             columns["antenna_port"] = [self.antenna_port] * len(columns["epc"])
         offset_us = self._time.newest(newest, received_at_us) if newest else self._time.offset_us
+        if newest > (latest_us := self._time.latest_us(received_at_us)):
+            self._bring_back(columns, latest_us, received_at_us - offset_us)
         return TagReads(received_at_us, clock_offset_us=offset_us, **columns)
+
+    def _bring_back(self, columns: dict[str, Any], latest_us: int, arrival_us: int) -> None:
+        """Put the arrival in place of times that cannot be: damaged ones, or of a clock that has just been set."""
+        for name in ("first_seen_us", "last_seen_us"):
+            if (column := columns.get(name)) is not None:
+                columns[name] = [arrival_us if time > latest_us else time for time in column]
+                self.impossible_times += sum(time > latest_us for time in column)
 
     def _to_units(self, columns: dict[str, Any], received_at_us: int) -> None:
         first, last = columns.pop("first_seen_uptime_us", None), columns.pop("last_seen_uptime_us", None)

@@ -57,7 +57,7 @@ class Session:
         self._connected: dict[int, bool] = {}
         self._verified = False
         self._watched: frozenset[int] | None = None
-        self._unknown_told = 0
+        self._told: dict[str, int] = {}
 
     async def run(self) -> None:
         """Talk until cancelled.
@@ -91,10 +91,14 @@ class Session:
 
     def settle(self) -> None:
         """Tell what was counted and not yet told; the last thing of a connection, however it ended."""
-        count = self._decoder.unknown_parameters - self._unknown_told
-        if count:
-            self._unknown_told += count
-            self._report(Rejected("unknown_parameter", count))
+        decoder = self._decoder
+        for reason, total in (
+            ("unknown_parameter", decoder.unknown_parameters),
+            ("impossible_time", decoder.impossible_times),
+        ):
+            if count := total - self._told.get(reason, 0):
+                self._told[reason] = total
+                self._report(Rejected(reason, count))
 
     # --- the steps ----------------------------------------------------------------------------------------------
 

@@ -30,10 +30,25 @@ def test_a_backlog_does_not_disturb_it() -> None:
     assert time.steps == 0
 
 
-def test_a_clock_that_was_set_forward_is_followed_at_once() -> None:
+def test_a_clock_that_was_set_forward_is_followed_when_the_difference_stays() -> None:
     time = started(1_000)
-    assert time.newest(T0 + S + 3_600 * S, T0 + S) == -3_600 * S
+    offsets = [time.newest(T0 + tenth * S // 10 + 3_600 * S, T0 + tenth * S // 10) for tenth in range(100)]
+    assert min(offsets[:50]) >= 0
+    assert offsets[-1] == -3_600 * S
     assert time.steps == 1
+
+
+def test_damaged_times_are_not_followed_however_many() -> None:
+    time = started(1_000)
+    for tenth in range(1, 200):
+        now = T0 + tenth * S // 10
+        time.newest(now ^ (1 << (30 + tenth % 20)), now)
+        assert time.newest(now - 1_000, now) <= 1_100
+    assert time.steps == 0
+
+
+def test_nobody_hears_the_future() -> None:
+    assert started(5_000).latest_us(T0 + S) - (T0 + S) < 3 * S
 
 
 def test_a_clock_that_was_set_back_is_followed_when_the_delay_stays() -> None:

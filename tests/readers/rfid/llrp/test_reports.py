@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sllurp import llrp_proto
 
 from readers.observations import Rejected, TagReads
-from readers.rfid.llrp.reader_time import ReaderTime
+from readers.rfid.llrp.reader_time import LATEST_US, ReaderTime
 from readers.rfid.llrp.reports import ReportDecoder, decode
 from tests.readers.rfid.llrp.scripted import EPOCH_US, custom, tag, tlv
 
@@ -112,10 +112,17 @@ def assert_same(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> Non
         assert mine == {**other, "phase_deg": other["phase_deg"] and pytest.approx(other["phase_deg"])}
 
 
+class AnyTime(ReaderTime):
+    """Believes every time, so that what was decoded can be compared with what was sent."""
+
+    def latest_us(self, received_at_us: int) -> int:
+        return LATEST_US
+
+
 @given(st.lists(st.tuples(records(), st.integers(1, 3)), max_size=8))
 def test_a_report_says_what_sllurp_reads_in_it(runs: list[tuple[bytes, int]]) -> None:
     payload = b"".join(record * times for record, times in runs)
-    observations = decode(payload, EPOCH_US)
+    observations = ReportDecoder(AnyTime()).decode([payload], EPOCH_US)
     assert not rejects_of(observations)
     assert_same(rows_of(observations), by_sllurp(payload))
 
@@ -123,10 +130,10 @@ def test_a_report_says_what_sllurp_reads_in_it(runs: list[tuple[bytes, int]]) ->
 @given(st.lists(st.lists(records(), max_size=3), max_size=6))
 def test_reports_decoded_together_say_the_same(reports: list[list[bytes]]) -> None:
     payloads = [b"".join(report) for report in reports]
-    together = ReportDecoder().decode(payloads, EPOCH_US)
+    together = ReportDecoder(AnyTime()).decode(payloads, EPOCH_US)
     assert not rejects_of(together)
     assert_same(rows_of(together), by_sllurp(b"".join(payloads)))
-    one_by_one = ReportDecoder()
+    one_by_one = ReportDecoder(AnyTime())
     assert rows_of(together) == [row for p in payloads for row in rows_of(one_by_one.decode([p], EPOCH_US))]
 
 
@@ -248,6 +255,21 @@ def test_the_clock_offset_comes_from_fresh_reports() -> None:
     time = ReaderTime()
     (batch,) = reads_of(ReportDecoder(time).decode([tag(seen_us=EPOCH_US)], EPOCH_US + 700))
     assert batch.clock_offset_us == 700
+
+
+def test_a_time_in_the_future_is_replaced_by_the_arrival_and_its_neighbours_stay() -> None:
+    time = ReaderTime()
+    time.event(EPOCH_US, EPOCH_US)
+    decoder = ReportDecoder(time)
+    year_us = 365 * 86_400 * 1_000_000
+    (batch,) = reads_of(
+        decoder.decode([tag(seen_us=EPOCH_US + 900) + tag(seen_us=EPOCH_US + year_us)], EPOCH_US + 1_000)
+    )
+    assert list(batch.first_seen_us or ()) == [EPOCH_US + 900, EPOCH_US + 1_000]
+    assert batch.clock_offset_us == 0
+    assert decoder.impossible_times > 0
+    (batch,) = reads_of(decoder.decode([tag(seen_us=EPOCH_US + 2_000)], EPOCH_US + 2_100))
+    assert list(batch.first_seen_us or ()) == [EPOCH_US + 2_000]
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------
