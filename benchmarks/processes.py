@@ -22,6 +22,7 @@ STOP_WITHIN_S: Final = 60.0
 READY_WITHIN_S: Final = 60.0
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 KIB_PER_MIB: Final = 1024
+WINDOW: Final = "max_inflight_messages 500"  # as in systemd/mosquitto.conf
 
 
 def cores() -> list[int]:
@@ -167,7 +168,7 @@ def running_broker(directory: Path, core: int | None = None) -> Iterator[BrokerI
             yield broker
         return
     told = subprocess.run([path, "-h"], check=False, capture_output=True, text=True).stdout.split("\n")[0]
-    with mosquitto(directory) as server:
+    with mosquitto(directory, extra=WINDOW) as server:
         if core is not None:
             pin(server.pid, core)
         yield BrokerInUse(server.host, server.port, server.pid, told.replace(" version", ""))

@@ -35,8 +35,8 @@ from gateway.mqtt import session
 
 READERS: Final = 64
 FULL_SPEED_READS_PER_S: Final = 70_400
-ARRIVE_S: Final = 5.0
-ARRIVING: Final = 1 / 8
+ARRIVE_S: Final = 7.0
+ARRIVING_READS_PER_S_OF_EACH: Final = 140
 WARM_UP_S: Final = 2.0
 MEASURE_S: Final = 10.0
 SETTLE_WITHIN_S: Final = 30.0
@@ -69,7 +69,9 @@ def run(readers: int = READERS, measure_s: float = MEASURE_S) -> dict[str, Any]:
 
 
 def _measure(plant: Plant, rate: float, measure_s: float, *, probe: bool) -> dict[str, Any]:
-    plant.rate(rate * ARRIVING)  # 12,800 arrivals, each an event of its own, are no part of the rate that is meant
+    plant.rate(
+        ARRIVING_READS_PER_S_OF_EACH * plant.readers
+    )  # 12,800 arrivals, each an event of its own, are no part of the rate that is meant
     time.sleep(ARRIVE_S)
     plant.rate(rate)
     time.sleep(WARM_UP_S)
