@@ -19,6 +19,7 @@ from gateway.health import Health
 from gateway.logs import get_log
 
 IDLE_S: Final = 1.0
+GROUP_BYTES: Final = 4 << 20  # one transaction: what gathered while a disk was full must fit into a little room again
 FULL_RETRY_S: Final = 0.5
 MAINTAIN_EVERY_S: Final = 5.0
 READ_ROWS: Final = 200
@@ -53,6 +54,21 @@ class Group:
         for kind, reasons in dropped.items():
             for reason, count in reasons.items():
                 add(self.dropped[kind], reason, count)
+
+    def split(self, most_bytes: int) -> tuple[Group, Group]:
+        """This group in two, the first of at most so many bytes or one row; drops are counted with the second."""
+        if self.bytes <= most_bytes:
+            return self, Group()
+        size, rows = 0, 0
+        while not rows or size + len(self.rows[rows].payload) <= most_bytes:
+            size += len(self.rows[rows].payload)
+            rows += 1
+        first, second = Group(), Group()
+        first.add(self.rows[:rows], {}, {})
+        first.heard = dict(first.items)
+        rest = {kind: count - first.heard[kind] for kind, count in self.heard.items()}
+        second.add(self.rows[rows:], rest, self.dropped)
+        return first, second
 
     def __bool__(self) -> bool:
         return self.bytes > 0 or any(self.heard.values()) or any(any(d.values()) for d in self.dropped.values())
@@ -198,7 +214,7 @@ class Committer:
 
     def _cycle(self) -> None:
         with self._wake:
-            group, self._pending = self._pending, Group()
+            group, self._pending = self._pending.split(GROUP_BYTES)
             released, self._released = self._released, None
         until = min(released.sequence, self._durable.next_sequence - 1) if released else 0
         moved = self._items_between(self._durable.watermark, until) if until > self._durable.watermark else {}
@@ -228,6 +244,7 @@ class Committer:
 
     def _commit_patiently(self, rows: list[Row], state: State) -> None:
         """Commit; while the disk is full, make room and try again."""
+        told = False
         while True:
             try:
                 segment.append(self._db, rows, state)
@@ -235,11 +252,17 @@ class Committer:
                 if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                     raise
                 self._health.not_ready["journal"] = "the disk is full"
-                self._health.trouble(self._log, "journal_disk_full", level="error", journal=str(self._active.parent))
+                if not told:
+                    self._health.trouble(
+                        self._log, "journal_disk_full", level="error", journal=str(self._active.parent)
+                    )
+                told = True
                 with self._files:  # evidence goes before what was never judged
                     self._retention.delete_judged(self._durable.watermark, _now_us(), 1 << 62)
             else:
                 self._health.not_ready.pop("journal", None)
+                if told:
+                    self._log.info("journal_disk_has_room", journal=str(self._active.parent))
                 return
             if self._stopping:
                 raise JournalFailedError("the disk is full; what waited in memory is lost")

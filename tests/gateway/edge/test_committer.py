@@ -154,3 +154,18 @@ def test_a_group_knows_whether_it_holds_anything() -> None:
     assert not group
     group.add([Row(1, "tick", "edge-1", 0, 0, 0, b"{}")], {}, {})
     assert group
+
+
+def test_a_large_group_is_committed_in_parts_and_nothing_is_counted_twice() -> None:
+    whole = Group()
+    rows = [Row(number, "reads", "gate-1", number, 2, 1, bytes(100)) for number in range(1, 11)]
+    whole.add(rows, {"reads": 23}, {"reads": {"journal_stalled": 3}})
+    first, rest = whole.split(250)
+    assert ([row.sequence for row in first.rows], first.bytes) == ([1, 2], 200)
+    assert (first.heard["reads"], first.items["reads"], first.dropped["reads"]) == (4, 4, {})
+    assert [row.sequence for row in rest.rows] == list(range(3, 11))
+    assert (rest.heard["reads"], rest.items["reads"], rest.dropped["reads"]) == (19, 16, {"journal_stalled": 3})
+    (one, more), (all_, nothing) = rest.split(1), whole.split(1_000)
+    assert (len(one.rows), len(more.rows)) == (1, 7)
+    assert all_ is whole
+    assert not nothing
