@@ -103,7 +103,7 @@ class Engine:
                 self._load(key, value, owners)
             except msgspec.DecodeError:  # ValidationError is one
                 self._counts["state_unreadable"] += 1
-                self._dead_keys.append(key)
+                self._state.doom([key])
         for gateway in self._gateways.values():
             self._counts["tags_dropped"] += gateway.tracker.restore()
         for shape in self._shapes:

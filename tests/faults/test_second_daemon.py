@@ -19,7 +19,10 @@ def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
             second = Process(f"second-{daemon.name}", daemon.command, tmp_path)
             second.start()
             assert second.child is not None
-            assert second.child.wait(30) == EX_TEMPFAIL, second.log()
+            try:
+                assert second.child.wait(30) == EX_TEMPFAIL, second.log()
+            finally:
+                second.kill()
             assert f"{daemon.name}_already_running" in second.log()
         site.begin(12.0)
         site.settle()

@@ -105,3 +105,31 @@ def test_a_database_of_a_newer_version_ends_the_daemon(tmp_path: Path) -> None:
     status, said = refused(daemon.config)
     assert status == EX_CONFIG
     assert "run the newer program" in json.loads(said.splitlines()[-1])["fault"]
+
+
+def lives_once(daemon: Daemon) -> dict[str, int]:
+    """The events that the ledger counts after one life that heard nothing."""
+
+    async def live() -> None:
+        daemon.start()
+        await until(lambda: daemon.get("/readyz")[0] == 200)
+        assert await asyncio.to_thread(daemon.end, signal.SIGTERM) == 0
+
+    asyncio.run(live())
+    return decode_rules_ledger((daemon.state / "ledger-rules.json").read_bytes()).events
+
+
+def test_what_was_lost_with_the_database_is_told_as_an_event(tmp_path: Path, broker: Broker) -> None:
+    with Daemon(tmp_path, broker.port) as daemon:
+        assert lives_once(daemon) == {}
+        with contextlib.closing(sqlite3.connect(daemon.state / "rules.db")) as connection, connection:
+            connection.execute("INSERT INTO state VALUES ('zone/edge-1/3034', x'c1')")
+        assert lives_once(daemon) == {"state_lost": 1}
+        assert lives_once(daemon) == {"state_lost": 1}  # told once, and then the entry is gone
+        (daemon.state / "rules.db").write_bytes(b"no database" * 1_000)
+        for suffix in ("-wal", "-shm"):
+            (daemon.state / f"rules.db{suffix}").unlink(missing_ok=True)
+        assert lives_once(daemon) == {"state_lost": 1}
+    (first, second) = EventHistory(daemon.state / "events").recent_events(types=["state_lost"])
+    assert first.fields == {"reason": "the database was damaged and is kept as rules.db.damaged-1"}
+    assert second.fields == {"reason": "1 entries of the state could not be read"}

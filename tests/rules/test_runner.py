@@ -229,6 +229,20 @@ def test_what_strangers_publish_does_no_harm(tmp_path: Path, broker: Broker) -> 
     asyncio.run(main())
 
 
+def test_a_ledger_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path, broker: Broker) -> None:
+    obstacle = tmp_path / "ledger-rules.new"
+    obstacle.mkdir()
+
+    async def main() -> None:
+        async with running(tmp_path, broker.settings) as made:
+            await until(lambda: "ledger" in made._health.degraded)
+            obstacle.rmdir()
+            await until(lambda: "ledger" not in made._health.degraded)
+            assert (tmp_path / LEDGER_FILE).exists()
+
+    asyncio.run(main())
+
+
 def test_without_a_broker_it_stops_in_time_and_keeps_everything(tmp_path: Path) -> None:
     nobody = Mqtt(host="127.0.0.1", port=1)
 
