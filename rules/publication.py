@@ -24,15 +24,17 @@ _json: Final = msgspec.json.Encoder()
 
 
 def messages_of(outputs: Iterable[Outputs], topics: Topics, first_id: int) -> list[Message]:
-    """Events, and alarms: retained while raised; cleared, told once, and then taken away from the broker."""
+    """Alarms first, retained while raised; cleared, told once, then taken away from the broker. Events behind them."""
     found: list[tuple[str, bytes, bool]] = []
-    for output in outputs:
-        found += [(topics.event(event.type), _json.encode(event), False) for event in output.events]
+    made = list(outputs)
+    for output in made:
         for alarm in output.alarms:
             topic, raised = topics.alarm(alarm.id), alarm.state == RAISED
             found.append((topic, _json.encode(alarm), raised))
             if not raised:
                 found.append((topic, b"", True))
+    for output in made:
+        found += [(topics.event(event.type), _json.encode(event), False) for event in output.events]
     return [Message(first_id + at, *message) for at, message in enumerate(found)]
 
 

@@ -24,14 +24,14 @@ def alarm(state: str) -> Outputs:
     return Outputs(1, alarms=[made])
 
 
-def test_events_and_alarms_become_messages_in_their_order() -> None:
+def test_alarms_become_messages_before_the_events_of_their_commit() -> None:
     outputs = [alarm("raised"), PassThrough().step(reads(1)), alarm("cleared")]
     messages = messages_of(outputs, Topics("port"), 7)
     assert [(m.id, m.topic.removeprefix("tagwharf/1/port/"), bool(m.payload), m.retain) for m in messages] == [
         (7, "alarms/a1", True, True),
-        (8, "events/seen", True, False),
-        (9, "alarms/a1", True, False),
-        (10, "alarms/a1", False, True),
+        (8, "alarms/a1", True, False),
+        (9, "alarms/a1", False, True),
+        (10, "events/seen", True, False),
     ]
 
 
