@@ -269,13 +269,13 @@ def generate(
     from gateway.generate import documents, outdated, source_tree, write
 
     root = source_tree()
-    stale = outdated(root, documents())
+    stale = outdated(root, documents(app))
     if only_check and stale:
         typer.echo("\n".join(f"not current: {path}" for path in stale))
         typer.echo("run `tagwharf generate` and commit what it writes", err=True)
         raise typer.Exit(EX_NO)
     if not only_check:
-        write(root, documents(), stale)
+        write(root, documents(app), stale)
         typer.echo("\n".join(f"written: {path}" for path in stale) or "everything is current")
 
 

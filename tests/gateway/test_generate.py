@@ -6,7 +6,7 @@ from readers import registry
 
 
 def test_a_fresh_tree_is_written_once_and_then_current(tmp_path: Path) -> None:
-    wanted = documents()
+    wanted = documents(app)
     stale = outdated(tmp_path, wanted)
     assert stale == list(wanted)
     write(tmp_path, wanted, stale)
@@ -14,7 +14,7 @@ def test_a_fresh_tree_is_written_once_and_then_current(tmp_path: Path) -> None:
 
 
 def test_changed_missing_and_left_over_files_are_told(tmp_path: Path) -> None:
-    wanted = documents()
+    wanted = documents(app)
     write(tmp_path, wanted, list(wanted))
     (tmp_path / "docs/reference/cli.md").write_text("old")
     (tmp_path / "systemd/site.toml").unlink()
@@ -31,7 +31,7 @@ def test_changed_missing_and_left_over_files_are_told(tmp_path: Path) -> None:
 
 
 def test_documents_are_the_same_every_time() -> None:
-    assert documents() == documents()
+    assert documents(app) == documents(app)
 
 
 def test_source_tree_is_this_repository() -> None:
@@ -48,7 +48,7 @@ def test_every_driver_and_setting_is_on_the_drivers_page() -> None:
 
 
 def test_every_command_is_on_the_page() -> None:
-    page = cli_page()
+    page = cli_page(app)
     for command in app.registered_commands:
         assert command.callback is not None
         assert f"\n## tagwharf {command.callback.__name__}\n" in page
