@@ -26,6 +26,7 @@ from gateway.mqtt import Session, Will, stay_connected
 IN_FLIGHT: Final = 200  # messages of up to 64 KiB without PUBACK
 INCOMING: Final = 1_000
 RETAINED_WITHIN_S: Final = 0.3  # the retained words of the rules daemon come right after the subscription
+JUDGED_WITHIN_S: Final = 3.0
 LOOK_AGAIN_S: Final = 0.5
 LEDGER_EVERY_S: Final = 1.0
 _encode: Final = msgspec.json.Encoder().encode
@@ -63,6 +64,7 @@ class Publisher:
         self._log = get_log()
         self._wake = asyncio.Event()
         self._finishing = False
+        self._judged_by_s = 0.0
         self._cache: dict[tuple[str, str], str] = {}
         self.sent = 0
         self.rewinds = 0
@@ -89,8 +91,9 @@ class Publisher:
         )
 
     def finish(self) -> None:
-        """Send what is committed, say goodbye, and let `run` return."""
+        """Send what is committed, wait a little until it is judged, say goodbye, and let `run` return."""
         self._finishing = True
+        self._judged_by_s = asyncio.get_running_loop().time() + JUDGED_WITHIN_S
         self._wake.set()
 
     async def _serve(self, link: Session) -> None:
@@ -132,7 +135,7 @@ class Publisher:
             self.rules_online = flow.rules_online
             rows = await self._due(flow)
             if not rows:
-                if self._finishing and flow.next > self._journal.last:
+                if self._finishing and flow.next > self._journal.last and not self._judging(flow, loop.time()):
                     return
                 await self._pause()
                 continue
@@ -156,6 +159,11 @@ class Publisher:
                     on_ack=lambda sequence=row.sequence: self._release(flow.acknowledged(sequence)),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 )
                 self.sent += 1
+
+    def _judging(self, flow: Handover, now_s: float) -> bool:
+        """Whether a rules daemon is still at what was sent: its word makes the last ledger whole."""
+        waits_for_rules = flow.limit is not None
+        return waits_for_rules and self._journal.watermark < self._journal.last and now_s < self._judged_by_s
 
     async def _due(self, flow: Handover) -> list[Row]:
         limit = flow.limit
