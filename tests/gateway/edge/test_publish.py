@@ -264,3 +264,24 @@ def test_a_journal_that_is_behind_the_rules_jumps_ahead(broker: Broker, tmp_path
             assert made.journal.last > 5_000
 
     asyncio.run(main())
+
+
+def test_the_last_ledger_waits_for_a_slow_judge(broker: Broker, tmp_path: Path) -> None:
+    async def main() -> None:
+        peer = Peer(SITE, GATEWAY)
+        serving = asyncio.create_task(peer.serve(broker.settings, 0.7))
+        async with edge(tmp_path, broker.settings) as made:
+            made.hear(1)
+            await judged(made, 1)
+            made.hear(20)
+            await made.journal.flush()
+            made.publisher.finish()
+            async with session(broker.settings, client_id="look", topics=[TOPICS.ledger(GATEWAY)]) as link:
+                async with asyncio.timeout(10):
+                    while (ledger := decode_edge_ledger((await link.receive()).payload)).tag_reads.judged < 21:
+                        pass
+            assert ledger.tag_reads.queued == 0
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+    asyncio.run(main())
