@@ -257,7 +257,7 @@ class RulesSettings(Table):
     """The rules daemon."""
 
     commit_every_s: float = Field(
-        0.05, ge=0.005, le=5, description="Snapshot of state, outputs and watermark together."
+        0.025, ge=0.005, le=5, description="Snapshot of state, outputs and watermark together."
     )
     lateness_s: float = Field(
         0.5, ge=0, le=60, description="How late a read may come and still be judged in its order."
