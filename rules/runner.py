@@ -180,6 +180,9 @@ class Runner:
             repeat = now_s >= repeat_at_s
             if repeat:
                 repeat_at_s = now_s + REPEAT_ACK_S
+                if not self._finished.is_set():  # after that the goodbye must be the last word
+                    # nats-server can lose a retained message that meets a subscription in the making: say it again.
+                    await session.send(pipeline.topics.rules_status(), self._status(online=True), retain=True)
             for flow in pipeline.intake.living():
                 asks = flow.asks(now_s)
                 told = self._told.get(flow.gateway)

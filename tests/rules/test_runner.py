@@ -74,6 +74,7 @@ def test_batches_are_judged_acknowledged_published_and_accounted_for(tmp_path: P
                 assert edge.acks[-1].session == made.session
                 assert all(ack.sequence <= ack.received for ack in edge.acks)
                 await until(lambda: len(heard.get("events/seen", [])) >= 300)
+                await until(lambda: "rules/status" in heard)  # another subscription: it may come after the events
                 assert decode_rules_status(heard["rules/status"][-1][0]).online
             events = [decode_event(payload) for payload, _ in heard["events/seen"]]
             assert [e.evidence.sequence_from for e in events] == list(range(1, 301))
@@ -84,6 +85,7 @@ def test_batches_are_judged_acknowledged_published_and_accounted_for(tmp_path: P
             account = ledger.points["events"]
             assert (account.made, account.stored, account.refused, account.queued) == (300, 300, 0, 0)
             assert decode_rules_ledger((tmp_path / LEDGER_FILE).read_bytes()).points == ledger.points
+            assert ledger.gaps == 0
 
     asyncio.run(main())
     assert judged_sequences(tmp_path) == list(range(1, 301))
