@@ -54,6 +54,10 @@ class Daemon:
         if self._child is not None and self._child.poll() is None:
             self.end(signal.SIGKILL)
 
+    @property
+    def runs(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
     def start(self) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in ("STATE_DIRECTORY", "NOTIFY_SOCKET")}
         with (self._directory / "rules.log").open("a") as log:
