@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from readers.access import Station
 from readers.observations import Observation
 
 Report = Callable[[Observation], None]
@@ -87,6 +88,9 @@ class Kind(StrEnum):
 
     RFID = "rfid"
     METER = "meter"
+    CARD = "card"
+    MACHINE = "machine"
+    """Says signals under its own name: a weighbridge, inputs and outputs."""
 
 
 class DriverSettings(BaseModel):
@@ -127,6 +131,10 @@ class DriverSpec(Generic[SettingsT]):
         name: the name in the site file and on MQTT; protocol or family, never a position. It is API.
         line: serial defaults, for drivers that may speak over a serial line.
         tcp_port: the protocol's port number, for drivers that may speak over TCP; tls_port likewise.
+        schemes: further forms of `port` that only this driver speaks: `pcsc`, `mqtt`.
+        models: devices that it is for, as people call them.
+        extra: the optional dependency that it needs: `pip install tagwharf[EXTRA]`.
+        station: makes a station over an open port, for readers that can work on single tags.
     """
 
     name: str
@@ -137,3 +145,7 @@ class DriverSpec(Generic[SettingsT]):
     line: LineDefaults | None = None
     tcp_port: int | None = None
     tls_port: int | None = None
+    schemes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    extra: str | None = None
+    station: Callable[[SettingsT, Port], Station] | None = None

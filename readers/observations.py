@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from readers.obis import ObisCode
 from readers.quantities import Phase, Quality, Quantity
+from readers.tagdata.cards import CardIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,31 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True)
+class CardRead:
+    """One presentation of a card: told once, however often the reader repeats it while the card lies there.
+
+    Attributes:
+        antenna_port: 1-based; the reader itself, or one of several readers on a line.
+        keys: what was typed on the reader's keypad along with it; never logged.
+    """
+
+    identity: CardIdentity
+    antenna_port: int = 1
+    keys: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CardReads:
+    """Cards presented together."""
+
+    received_at_us: int
+    cards: Sequence[CardRead]
+
+    def __len__(self) -> int:
+        return len(self.cards)
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """An input, a weight, a state: a named value at an instant of the host's clock."""
 
@@ -214,4 +240,4 @@ class Rejected:
     source: str | None = None
 
 
-Observation = TagReads | Readings | Signals | DeviceInfo | Watching | Condition | Rejected
+Observation = TagReads | CardReads | Readings | Signals | DeviceInfo | Watching | Condition | Rejected

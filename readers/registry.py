@@ -1,4 +1,4 @@
-"""Finds the drivers: every module of `readers.rfid` and `readers.meters` that has a `DRIVER`, and entry points.
+"""Finds the drivers: every module of a drivers' package that has a `DRIVER`, and entry points.
 
 A driver outside this project registers itself with the entry point group `tagwharf.drivers`.
 """
@@ -15,7 +15,7 @@ from typing import Any, Final
 from readers.driver import DriverSpec
 from readers.errors import ConfigError
 
-PACKAGES: Final = ("readers.rfid", "readers.meters")
+PACKAGES: Final = ("readers.rfid", "readers.cards", "readers.meters", "readers.machines")
 ENTRY_POINT_GROUP: Final = "tagwharf.drivers"
 
 

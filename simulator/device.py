@@ -8,9 +8,11 @@ scenario with radio, trucks and loads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from readers.tagdata.cards import CardIdentity
 
 
 class Sighting(NamedTuple):
@@ -23,6 +25,8 @@ class Sighting(NamedTuple):
     tid: bytes = b""
     phase_deg: float = 0.0
     channel_index: int = 1
+    pc_bits: int | None = None
+    user_memory: bytes = b""
 
 
 class Radio(Protocol):
@@ -30,6 +34,65 @@ class Radio(Protocol):
 
     def heard(self, antenna_port: int, start_us: int, until_us: int) -> Sequence[Sighting]:
         """What that antenna singulates while it is on, from `start_us` up to before `until_us`, in order of time."""
+
+
+@dataclass(slots=True)
+class TagMemory:
+    """The memory of one simulated Gen2 tag. `epc_bank` begins with CRC and PC; locked banks refuse to be written."""
+
+    epc_bank: bytearray
+    tid: bytes = b""
+    user: bytearray = field(default_factory=bytearray)
+    reserved: bytearray = field(default_factory=lambda: bytearray(8))
+    locked_banks: frozenset[int] = frozenset()
+
+
+@runtime_checkable
+class WritableRadio(Radio, Protocol):
+    """A radio whose tags have memory that a reader may work on."""
+
+    def memory(self, epc: bytes) -> TagMemory | None:
+        """The memory of the tag in the field with this EPC, to be changed in place; None when there is none."""
+
+
+class CardField(Protocol):
+    """The cards in front of one card reader."""
+
+    def present(self, antenna_port: int, now_us: int) -> Sequence[CardIdentity]:
+        """The cards that lie there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a scale shows."""
+
+    gross_kg: Decimal
+    tare_kg: Decimal = Decimal(0)
+    is_stable: bool = True
+    is_overloaded: bool = False
+
+
+class Scale(Protocol):
+    """What stands on one weighbridge."""
+
+    def weight(self, now_us: int) -> Weight:
+        """What the indicator shows at `now_us`."""
+
+
+class Terminals(Protocol):
+    """The wires of one module of inputs and outputs, numbered from 1."""
+
+    def inputs(self, now_us: int) -> Sequence[bool]:
+        """The state of each input."""
+
+    def analogue_inputs(self, now_us: int) -> Sequence[int]:
+        """The raw register of each analogue input."""
+
+    def outputs(self) -> Sequence[bool]:
+        """The state of each output."""
+
+    def set_output(self, number: int, *, is_on: bool, now_us: int) -> None:
+        """A client has switched an output."""
 
 
 @dataclass(frozen=True, slots=True)

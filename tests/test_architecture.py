@@ -17,7 +17,7 @@ from readers.driver import Kind
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("readers", "gateway", "rules", "simulator")
 MOST_LINES = 400
-FOLDERS = {Kind.RFID: "rfid", Kind.METER: "meters"}
+FOLDERS = {Kind.RFID: "rfid", Kind.CARD: "cards", Kind.METER: "meters", Kind.MACHINE: "machines"}
 
 SUITES = {
     "readers/driver.py": "tests/readers/test_registry.py",  # a contract: types, tested by whoever keeps it

@@ -20,7 +20,7 @@ from typing import Final, Self
 from readers.driver import Port, Report
 from readers.errors import ReaderError
 from readers.obis import ObisCode
-from readers.observations import Observation, Readings, Signals, TagReads
+from readers.observations import CardReads, Observation, Readings, Signals, TagReads
 from readers.ports.base import PassingPort
 
 MAX_BYTES: Final = 16 << 20
@@ -36,6 +36,9 @@ def described(observation: Observation) -> Iterator[dict[str, Plain]]:
     if isinstance(observation, TagReads):
         for read in observation.rows():
             yield {"kind": "tag_read", **_fields(read)}
+    elif isinstance(observation, CardReads):
+        for card in observation.cards:
+            yield {"kind": "card_read", "card": card.identity.text, "antenna_port": card.antenna_port}
     elif isinstance(observation, Readings):
         for reading in observation.readings:
             yield {"kind": "reading", **_source(observation.source), **_fields(reading)}

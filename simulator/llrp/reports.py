@@ -292,12 +292,12 @@ class Collector:
         if self.every_n == 1:
             rows = [
                 Row(epc, port, rssi, channel, at + clock_offset_us, at + clock_offset_us, 1, tid, phase)
-                for at, port, epc, rssi, tid, phase, channel in sightings
+                for at, port, epc, rssi, tid, phase, channel, _, _ in sightings
             ]
             return due + [(record, 1) for record in records(self.content, source, rows)]
         by_antenna = self.content.antenna
         rows_by_key, every_n = self._rows, self.every_n
-        for at, port, epc, rssi, tid, phase, channel in sightings:
+        for at, port, epc, rssi, tid, phase, channel, _, _ in sightings:
             key = (epc, port) if by_antenna else epc
             row = rows_by_key.get(key)
             if row is None:

@@ -3,62 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 import pytest
 
-from readers.codecs import dlt645, m100
-from readers.driver import Driver
 from readers.errors import ReaderError
-from readers.meters.dlt645 import Dlt645Driver, Dlt645Settings
 from readers.meters.dlt645_line import RefusedError
 from readers.observations import Observation
 from readers.ports.memory import pair, run
 from readers.registry import driver
-from readers.rfid.m100 import M100Driver, M100Settings
+from tests.support.codecs import CodecCase, cases
 from tests.support.vectors import load
 
-DRIVERS: dict[str, Callable[[], Driver]] = {
-    "m100": lambda: M100Driver(M100Settings()),
-    "m100 with a region": lambda: M100Driver(M100Settings.model_validate({"region": "eu"})),
-    "dlt645": lambda: Dlt645Driver(
-        Dlt645Settings.model_validate({"meters": [{"name": "a", "address": "161"}], "poll_s": 1})
-    ),
-    "dlt645 without an address": lambda: Dlt645Driver(
-        Dlt645Settings.model_validate({"meters": [{"name": "a"}], "poll_s": 1})
-    ),
+CASES = cases()
+DRIVERS = {
+    f"{name} {number}": (name, settings)
+    for case in CASES.values()
+    for name, variants in case.drivers.items()
+    for number, settings in enumerate(variants, 1)
 }
 
 
-def anything(rng: Random) -> bytes:
-    kind = rng.random()
-    if kind < 0.3:
+def anything(rng: Random, case: CodecCase) -> bytes:
+    """Noise, a frame of the driver's own protocol, or one of another."""
+    dice = rng.random()
+    if dice < 0.3:
         return rng.randbytes(rng.randrange(1, 60))
-    if kind < 0.65:
-        kinds, commands = list(m100.FrameType), [*m100.Command, 0x99]
-        frame = m100.Frame(rng.choice(kinds), rng.choice(commands), rng.randbytes(rng.randrange(20)))
-        return m100.encode(frame, rng.choice(m100.ALL_DELIMITERS))
-    names = [b"", bytes.fromhex("00FF0100"), bytes.fromhex("00000200"), bytes(6)]
-    controls = [0x91, 0xD1, 0xB1, 0x92, 0xB2, 0x93, 0xD3, 0x11]
-    data = rng.choice(names) + rng.randbytes(rng.randrange(12))
-    return dlt645.encode(dlt645.Frame(rng.choice(["000000000161", dlt645.WILDCARD]), rng.choice(controls), data))
+    return (case if dice < 0.8 else rng.choice(list(CASES.values()))).sample(rng)
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("make", DRIVERS.values(), ids=DRIVERS.keys())
-def test_only_reader_errors_ever_leave_a_driver(make: Callable[[], Driver], seed: int) -> None:
+@pytest.mark.parametrize(("name", "settings"), DRIVERS.values(), ids=DRIVERS.keys())
+def test_only_reader_errors_ever_leave_a_driver(name: str, settings: Mapping[str, Any], seed: int) -> None:
+    case = next(case for case in CASES.values() if name in case.drivers)
+    spec = driver(name)
     rng = Random(seed)
     heard: list[Observation] = []
 
     async def scene() -> None:
         ours, device = pair()
-        running = asyncio.create_task(make().run(ours, heard.append))
+        running = asyncio.create_task(spec.make(spec.settings.model_validate(settings)).run(ours, heard.append))
         for _ in range(400):
             await device.pause(rng.random() * 0.3)
             if running.done():
                 break
-            await device.send(anything(rng))
+            await device.send(anything(rng, case))
         if running.done():
             assert isinstance(running.exception(), ReaderError)
         running.cancel()
@@ -86,16 +77,14 @@ def mutated(rng: Random, data: bytes) -> bytes:
 
 def with_right_length_and_sum(name: str, data: bytes) -> bytes:
     """So that what is wrong is inside."""
-    if name == "llrp" and len(data) >= 10:
-        return data[:2] + len(data).to_bytes(4) + data[6:]
-    start = data.find(0x68) if name == "dlt645" else 1
-    if name != "llrp" and start >= 0 and len(data) > start + 3:
-        return data[:-2] + bytes([sum(data[start:-2]) & 0xFF]) + data[-1:]
-    return data
+    if name == "llrp":
+        return data[:2] + len(data).to_bytes(4) + data[6:] if len(data) >= 10 else data
+    repaired = next((case.repaired for case in CASES.values() if name in case.drivers), None)
+    return repaired(data) if repaired is not None else data
 
 
 @pytest.mark.parametrize("seed", range(30))
-@pytest.mark.parametrize("name", ["dlt645", "llrp", "m100"])
+@pytest.mark.parametrize("name", ["llrp", *sorted({name for case in CASES.values() for name in case.drivers})])
 def test_a_conversation_with_damaged_messages_ends_in_a_reader_error_or_goes_on(
     name: str, seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,6 +1,6 @@
 """Replays vector files: conversations of a driver with a device, and single frames of a codec.
 
-A file in `tests/vectors/rfid` or `tests/vectors/meters` is for the driver that has its name, or the one it names:
+A file in `tests/vectors/rfid`, `cards`, `meters` or `machines` is for the driver of its name, or the one that it names:
 
     source = "where the bytes come from"
     driver = "m100"                     # only where the file has another name
@@ -14,7 +14,7 @@ A file in `tests/vectors/rfid` or `tests/vectors/meters` is for the driver that 
       { report = { kind = "tag_read", epc = "3075..." } },
       { raise = "LinkError", match = "no answer" },
     ]
-    [[frame]]                           # for codecs listed in CODECS
+    [[frame]]                           # for codecs with a case in tests/support/codecs
     name = "notification with a wrong checksum"
     hex = "BB 02 27 ..."
     reject = "checksum"                 # or the fields of the frame
@@ -29,22 +29,21 @@ from __future__ import annotations
 import asyncio
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from readers import errors
-from readers.codecs import dlt645, dlt645_registers, m100
 from readers.ports.memory import MemoryPort, pair, run
 from readers.ports.recording import described
 from readers.registry import driver
 
 VECTORS: Final = Path(__file__).parents[1] / "vectors"
-KINDS: Final = ("rfid", "meters")
+KINDS: Final = ("rfid", "cards", "meters", "machines")
 STEP_WITHIN_S: Final = 120.0
-ALWAYS_NAMED: Final = frozenset({"tag_read", "reading"})
+ALWAYS_NAMED: Final = frozenset({"tag_read", "card_read", "reading"})
 _TICK_S: Final = 0.001
 
 Slicing = Callable[[bytes], Iterator[bytes]]
@@ -245,50 +244,3 @@ async def _take(port: MemoryPort) -> bytes:
     except errors.LinkError:
         await port.pause(_TICK_S)
         return b""
-
-
-FramesOf = Callable[[Sequence[bytes]], tuple[list[dict[str, Any]], dict[str, int]]]
-"""The frames in slices of a stream, as tables that hold `hex` as encoded again, and the rejects by reason."""
-
-
-def _m100(pieces: Sequence[bytes]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    decoder = m100.Decoder()
-    tables = []
-    for piece in pieces:
-        for frame in decoder.feed(piece):
-            assert decoder.seen is not None
-            table: dict[str, Any] = {
-                "type": frame.type.name.lower(),
-                "command": f"{frame.command:02X}",
-                "parameters": frame.parameters.hex(" ").upper(),
-                "hex": m100.encode(frame, decoder.seen).hex(" ").upper(),
-            }
-            if frame.type is m100.FrameType.NOTICE:
-                tag = m100.TagNotice.parse(frame.parameters)
-                assert tag.parameters() == frame.parameters
-                table |= {"epc": tag.epc.hex().upper(), "pc_bits": tag.pc_bits, "rssi_dbm": tag.rssi_dbm}
-            tables.append(table)
-    return tables, decoder.take_rejects()
-
-
-def _dlt645(pieces: Sequence[bytes]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    decoder = dlt645.Decoder()
-    tables = []
-    wake_up_bytes = b"".join(pieces).split(b"\x68")[0].count(dlt645.WAKE_UP)
-    for piece in pieces:
-        for frame in decoder.feed(piece):
-            table: dict[str, Any] = {
-                "address": frame.address,
-                "control": f"{frame.control:02X}",
-                "data": frame.data.hex(" ").upper(),
-                "hex": dlt645.encode(frame, wake_up_bytes).hex(" ").upper(),
-            }
-            if frame.control == dlt645.Control.REPLY | dlt645.Function.READ:
-                assert frame.identifier is not None
-                readings = dlt645_registers.decode(frame.identifier, frame.data[dlt645.IDENTIFIER_BYTES :])
-                table["values"] = {str(r.obis): str(r.value or r.quality.value) for r in readings}
-            tables.append(table)
-    return tables, decoder.take_rejects()
-
-
-CODECS: Final[dict[str, FramesOf]] = {"m100": _m100, "dlt645": _dlt645}

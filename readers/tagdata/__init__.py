@@ -1,0 +1,1 @@
+"""What tags and cards say: EPC schemes, ISO identifiers, container numbers, card identities. Pure, no I/O."""
