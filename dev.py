@@ -5,6 +5,7 @@
     python3 dev.py test [PYTEST ARGS]                unit and in-process tests
     python3 dev.py check                             lint, format, types, import contracts, spelling, generated files
     python3 dev.py bench [--only NAME] [--json FILE] the numbers of docs/explanation/performance.md
+    python3 dev.py fuzz [--for SECONDS] [NAME ...]   every codec under a coverage-guided fuzzer
     python3 dev.py run ARGS...                       `tagwharf ARGS...` in the environment made here
     python3 dev.py wheel                             build the wheel and run a short demonstration from it alone
     python3 dev.py lock                              renew requirements.lock (needs uv)
@@ -112,6 +113,11 @@ def bench(arguments: list[str]) -> int:
     return _call("python", "-m", "benchmarks", *arguments)
 
 
+def fuzz(arguments: list[str]) -> int:
+    """Search for bytes that a codec does not take well."""
+    return _call("python", "-m", "tests.fuzz", *arguments)
+
+
 def run(arguments: list[str]) -> int:
     """Run the `tagwharf` command."""
     return _call("tagwharf", *arguments)
@@ -162,7 +168,7 @@ def lock(arguments: list[str]) -> int:
 
 
 JOBS: dict[str, Callable[[list[str]], int]] = {
-    job.__name__: job for job in (demo, test, check, bench, run, wheel, lock)
+    job.__name__: job for job in (demo, test, check, bench, fuzz, run, wheel, lock)
 }
 
 

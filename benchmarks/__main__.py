@@ -12,7 +12,17 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-NAMES: Final = ("llrp_decode", "edge_path", "whole_path", "mqtt_to_store", "drain", "memory")
+NAMES: Final = (
+    "llrp_decode",
+    "codecs",
+    "tagdata",
+    "edge_path",
+    "whole_path",
+    "mqtt_to_store",
+    "drain",
+    "memory",
+    "credentials",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,48 +1,5 @@
-"""Secrets, from systemd credentials only: never from the site file, never from the environment.
+"""Secrets, from systemd credentials only; readers have the same need, so the code is theirs."""
 
-A unit says `LoadCredential=mqtt-password:/etc/tagwharf/mqtt-password`; systemd then puts the file where only this
-service can read it and names the directory in `CREDENTIALS_DIRECTORY`.
-"""
+from readers.credentials import LARGEST_BYTES, credential
 
-from __future__ import annotations
-
-import os
-from pathlib import Path
-from typing import Final
-
-from readers.errors import ConfigError
-
-LARGEST_BYTES: Final = 64 << 10  # a token or a password; anything larger is the wrong file
-
-
-def credential(name: str) -> str:
-    """The credential of that name, without the line break at its end.
-
-    Raises:
-        ConfigError: no credentials were handed over, this one is missing or empty, too large, or no UTF-8.
-    """
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not directory:
-        raise ConfigError(
-            f"credential {name!r} is needed, but systemd handed none over (CREDENTIALS_DIRECTORY is not set); "
-            f"add LoadCredential={name}:/etc/tagwharf/{name} to the unit, or point CREDENTIALS_DIRECTORY at a "
-            "directory that holds it"
-        )
-    path = Path(directory) / name
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"credential {name!r}: cannot read {path}: {error.strerror}; "
-            f"add LoadCredential={name}:/etc/tagwharf/{name} to the unit"
-        ) from error
-    if len(raw) > LARGEST_BYTES:
-        raise ConfigError(f"credential {name!r}: {path} is larger than {LARGEST_BYTES} bytes; it must hold one secret")
-    try:
-        secret = raw.decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"credential {name!r}: {path} is not UTF-8 text; write it again as plain text") from error
-    if not secret:
-        raise ConfigError(f"credential {name!r}: {path} is empty; write the secret into it")
-    return secret
+__all__ = ["LARGEST_BYTES", "credential"]

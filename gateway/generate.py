@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import typer
 from pydantic import BaseModel
-from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from gateway.config.faults import models_in
 from gateway.config.sample import sample_file, settings_table, site_page, site_schema
@@ -80,7 +81,7 @@ def drivers_page() -> str:
         "",
         "# Drivers",
         "",
-        "What `driver =` of a `[[reader]]` may say; `tagwharf drivers` lists those that are installed.",
+        "What `driver =` of a `[[reader]]` may say; `tagwharf readers` lists those that are installed.",
         "",
         "| driver | kind | serial line | TCP port | TLS port | what |",
         "|---|---|---|---|---|---|",
@@ -123,7 +124,7 @@ def cli_page(commands: typer.Typer) -> str:
     group = typer.main.get_command(commands)
     assert isinstance(group, TyperGroup)
     lines = [_HEAD, "", "# The command `tagwharf`", "", f"{group.help} {group.epilog}"]
-    for name, command in sorted(group.commands.items()):
+    for name, command in _commands(group):
         options = [each for each in command.params if isinstance(each, TyperOption)]
         arguments = [each for each in command.params if isinstance(each, TyperArgument)]
         usage = ["tagwharf", name, *(["[OPTIONS]"] if options else []), *(_metavar(each) for each in arguments)]
@@ -133,6 +134,15 @@ def cli_page(commands: typer.Typer) -> str:
             lines += [_row(f"{each.opts[0]} {_metavar(each)}".strip(), each) for each in options]
             lines += [_row(_metavar(each), each) for each in arguments]
     return "\n".join(lines) + "\n"
+
+
+def _commands(group: TyperGroup, prefix: str = "") -> Iterator[tuple[str, TyperCommand]]:
+    """All commands with their full names; a group is the commands in it."""
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, TyperGroup):
+            yield from _commands(command, f"{prefix}{name} ")
+        elif isinstance(command, TyperCommand):
+            yield f"{prefix}{name}", command
 
 
 def _metavar(parameter: TyperArgument | TyperOption) -> str:

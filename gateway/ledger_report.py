@@ -29,6 +29,7 @@ RULES: Final = "rules"
 OLD_S: Final = 10  # daemons that run publish every second, and write every five
 KEPT: Final = "ledger*.json"
 LARGEST_BYTES: Final = 16 << 20
+_NAMES: Final = {"reads": "tag reads", "cards": "card presentations"}
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ def from_directory(directory: Path) -> Ledgers:
 
 
 def _accounts(edge: EdgeLedger) -> dict[str, Account]:
-    return {"tag reads": edge.tag_reads, "readings": edge.readings, "signals": edge.signals}
+    return {_NAMES.get(kind, kind): account for kind, account in edge.accounts.items()}
 
 
 def _account_line(name: str, account: Account) -> str:

@@ -7,7 +7,7 @@ Times are microseconds since 1970-01-01 UTC, as LLRP counts them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -189,6 +189,17 @@ class DeviceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class InForce:
+    """Settings that are really in force, as read back from the device: by name with its unit, `tx_power_dbm`.
+
+    It adds to what was said before; a driver says so after it has set the device.
+    """
+
+    values: Mapping[str, str]
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Watching:
     """What is really being read from now on; it replaces the previous statement.
 
@@ -240,4 +251,4 @@ class Rejected:
     source: str | None = None
 
 
-Observation = TagReads | CardReads | Readings | Signals | DeviceInfo | Watching | Condition | Rejected
+Observation = TagReads | CardReads | Readings | Signals | DeviceInfo | InForce | Watching | Condition | Rejected

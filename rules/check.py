@@ -10,7 +10,7 @@ from gateway.config.models import HoldRule, Rule, SiteFile
 from rules.expressions import Expression, equalities
 from rules.grammar import ExpressionError
 from rules.own_events import NOT_JUDGED, STATE_LOST
-from rules.vocabulary import ALLOWED, FIELDS, PRESENCE, RAW, fields_of
+from rules.vocabulary import ALLOWED, BUILT_IN, FIELDS, RAW, fields_of
 
 _SHOWN = 120
 
@@ -33,18 +33,18 @@ def emits(rule: Rule) -> str | None:
 
 def _faults_of(rule: Rule, made: set[str]) -> Iterator[str]:
     where = f"site.toml: rule[{rule.name}]"
-    known = {*RAW, *PRESENCE, *made}
+    known = {*RAW, *BUILT_IN, *made}
     if rule.on not in known:
         near = difflib.get_close_matches(rule.on, known, n=1)
         hint = (
             f"did you mean {near[0]!r}?"
             if near
-            else f"allowed are {', '.join((*RAW, *PRESENCE))}, or what a rule makes"
+            else f"allowed are {', '.join((*RAW, *BUILT_IN))}, or what a rule makes"
         )
         yield f"{where}.on = {rule.on!r}: nothing of this type exists; {hint}"
         return
     kind = emits(rule)
-    if kind in {*RAW, *PRESENCE, NOT_JUDGED, STATE_LOST}:
+    if kind in {*RAW, *BUILT_IN, NOT_JUDGED, STATE_LOST}:
         key = "emit" if rule.emit else "name"
         yield f"{where}.{key} = {kind!r}: events of this type are not made by rules; choose another name"
     yield from _condition(where, "when", rule.when, rule.on)

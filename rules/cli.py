@@ -1,4 +1,4 @@
-"""`python -m rules run --config FILE`: the rules daemon as a process of its own."""
+"""`python -m rules run --config FILE`: the rules daemon as a process of its own; `registry import` makes its list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,16 +23,22 @@ from gateway.config.load import load_site, state_directory
 from gateway.config.models import InfluxSink, JournalSink, SiteFile
 from gateway.event_journal import EventJournal
 from gateway.health import Health
-from rules import assets
+from gateway.identity import Identities, identities_of
 from rules.database import Database
 from rules.database_file import RulesDatabaseError
 from rules.engine import Engine
 from rules.metrics import RulesCollector
 from rules.outputs import Sink
+from rules.own_events import REGISTRY_REFUSED
 from rules.pipeline import Pipeline
 from rules.runner import Runner
 from rules.sinks.influxdb import open_sink
 from rules.sinks.journal import JournalSink as JournalStore
+from rules.things.command import import_list
+from rules.things.file import RegistryError
+from rules.things.registry import Registry
+from rules.things.reload import Reloader
+from rules.things.source import ChangingError, Stamp, empty, load, stamp_of
 from rules.threads import DatabaseThreads
 
 EX_SOFTWARE: Final = 70  # sysexits.h: systemd starts us again
@@ -55,7 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     default = os.environ.get("TAGWHARF_CONFIG", "/etc/tagwharf/site.toml")
     run.add_argument("--config", type=Path, default=Path(default), help="the site file (default: %(default)s)")
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    registry = commands.add_parser("registry", help="the list of things").add_subparsers(dest="action", required=True)
+    importing = registry.add_parser("import", help="make a registry, for `site.assets`, of a list of things")
+    importing.add_argument("list", type=Path, metavar="CSV", help="the list")
+    importing.add_argument("--to", type=Path, required=True, metavar="FILE", help="the registry; replaced if it exists")
+    importing.add_argument("--config", type=Path, default=Path(default), help="the site file (default: %(default)s)")
     options = parser.parse_args(arguments)
+    if options.command == "registry":
+        return import_list(options.config, options.list, options.to)
     logs.configure("rules", level=options.log_level)
     log = logs.get_log()
     try:
@@ -111,7 +124,9 @@ async def serve(site: SiteFile) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     health = Health("rules")
     directory = state_directory(site)
-    engine = Engine(site, _assets(site))
+    identities = identities_of(site.cards, is_key_needed=False)
+    things, stamp = await _things(site, directory, identities)
+    engine = Engine(site, things)
     sinks = _sinks(site, directory, health)
     limits = {sink.name: sink.outbox_bytes for sink in site.sink if isinstance(sink, InfluxSink)}
     database = Database(directory / DATABASE, limits)
@@ -132,17 +147,33 @@ async def serve(site: SiteFile) -> None:
             pipeline.lost_state("rules", f"the database was damaged and is kept as {database.set_aside.name}")
         if unreadable := engine.counters()["state_unreadable"]:
             pipeline.lost_state("rules", f"{unreadable} entries of the state could not be read")
+        for subject in pipeline.alarms.subjects(REGISTRY_REFUSED):
+            pipeline.alarms.clear(
+                REGISTRY_REFUSED, subject, "the daemon was started with a list of things that is well"
+            )
         health.registry.register(RulesCollector(pipeline, engine.counters))
         if site.health.rules_port:
             server = await health.serve(site.health.host, site.health.rules_port)
         gc.collect()
         gc.freeze()  # state and code stay: the collector need not look through them again and again
+        reloader = None
+        if site.site.assets is not None:
+            reloader = Reloader(
+                site.site.assets,
+                directory,
+                identities,
+                stamp=stamp,
+                install=engine.install,
+                alarms=pipeline.alarms,
+                health=health,
+            )
         runner = Runner(
             pipeline,
             mqtt=site.mqtt,
             client_id=f"tagwharf-{site.site.name}-rules",
             health=health,
             directory=directory,
+            reloader=reloader,
         )
         await runner.run(stop)
     finally:
@@ -159,14 +190,24 @@ def latency_sink(site: SiteFile) -> str | None:
     return next(iter([*journals, *(sink.name for sink in site.sink)]), None)
 
 
-def _assets(site: SiteFile) -> Mapping[str, assets.Asset]:
+async def _things(site: SiteFile, directory: Path, identities: Identities) -> tuple[Registry, Stamp | None]:
+    """The things of the site, and the stamp of the file that they came from."""
     path = site.site.assets
     if path is None:
-        return {}
-    try:
-        return assets.read(path)
-    except (assets.AssetsError, OSError) as error:
-        raise ConfigError(f"site.assets = {str(path)!r}: {error}") from error
+        return empty(identities), None
+    for pause_s in (1.0, 2.0, 4.0, 0.0):
+        try:
+            stamp = stamp_of(path)
+            return await asyncio.to_thread(load, path, directory, identities), stamp
+        except RegistryError as error:
+            raise ConfigError("\n".join(f"site.assets = {str(path)!r}: {fault}" for fault in error.faults)) from error
+        except OSError as error:
+            raise ConfigError(f"site.assets = {str(path)!r}: cannot be read: {error.strerror}") from error
+        except ChangingError:
+            await asyncio.sleep(pause_s)
+    raise ConfigError(
+        f"site.assets = {str(path)!r}: is written to all the time; replace it by renaming a finished file"
+    )
 
 
 def _sinks(site: SiteFile, directory: Path, health: Health) -> list[Sink]:

@@ -15,9 +15,9 @@ from typing import Final
 import msgspec
 
 from gateway.config.models import HoldRule, SiteFile
-from gateway.contract.batches import Batch, ReadBatch, ReadingBatch, SignalBatch, StatusBatch
-from gateway.contract.events import Event, Evidence
-from rules.assets import Asset
+from gateway.contract.batches import Batch, CardBatch, ReadBatch, ReadingBatch, SignalBatch, StatusBatch
+from gateway.contract.events import Event
+from rules.built_in import card_event, presence_event
 from rules.expressions import Test
 from rules.outputs import Outputs
 from rules.points import reading_points, signal_points, status_point
@@ -27,7 +27,17 @@ from rules.shapes.hold import Hold, HoldRow
 from rules.shapes.match import Match, MatchRow
 from rules.shapes.shape import Cause, Raised, alarm_of
 from rules.state import State, parts_of
-from rules.vocabulary import Fields, event_fields, read_fields, reading_fields, signal_fields, status_fields
+from rules.things.naming import Naming
+from rules.things.thing import Things
+from rules.vocabulary import (
+    Fields,
+    card_fields,
+    event_fields,
+    read_fields,
+    reading_fields,
+    signal_fields,
+    status_fields,
+)
 
 HISTORICAL_US: Final = 60_000_000
 """An item that is older than this when its batch arrives comes from some device's buffer: too late to act upon."""
@@ -38,16 +48,16 @@ MOST_EVENTS: Final = 10_000
 class Engine:
     """Judges batches. Those of one gateway come in order of sequence, each once.
 
-    Args:
-        assets: what people call a tag, by EPC in upper-case hex.
+    Attributes:
+        naming: what things are called; its registry may be replaced between two steps.
 
     Raises:
         ExpressionError: a rule's condition cannot be used; `rules.check.faults` names all of them beforehand.
     """
 
-    def __init__(self, site: SiteFile, assets: Mapping[str, Asset] | None = None) -> None:
+    def __init__(self, site: SiteFile, things: Things) -> None:
         self._site = site
-        self._assets = assets or {}
+        self.naming = Naming(things)
         self._state = State()
         self._gateways: dict[str, _Gateway] = {}
         self._stepped: set[str] = set()
@@ -83,6 +93,11 @@ class Engine:
         if isinstance(batch, ReadBatch):
             outputs.reads = batch
         return outputs
+
+    def install(self, things: Things) -> None:
+        """Call things so from the next step on."""
+        before, self.naming.registry = self.naming.registry, things
+        before.close()
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """State entries that changed since the last call; None for those deleted."""
@@ -271,6 +286,8 @@ class _Run:
             points += reading_points(batch, site)
             if (rules := self._rules.get("reading")) is not None:
                 self._each(rules, (reading_fields(reading, batch) for reading in batch.readings))
+        elif isinstance(batch, CardBatch):
+            self._cards(batch)
         elif isinstance(batch, SignalBatch):
             points += signal_points(batch, site)
             if (rules := self._rules.get("signal")) is not None:
@@ -282,41 +299,8 @@ class _Run:
 
     def happened(self, happening: Happening) -> None:
         """Make the event of what presence concluded, and show it to the rules."""
-        batch = self._batch
-        asset = self._engine._assets.get(happening.epc)  # noqa: SLF001 - see above
-        fields: dict[str, str | int | float | bool | None] = {}
-        if asset is not None and asset.kind:
-            fields["kind"] = asset.kind
-        if happening.dwell_s is not None:
-            fields["dwell_s"] = round(happening.dwell_s, 3)
-        is_known = happening.sequence_from <= happening.sequence_to
-        self._make(
-            Event(
-                id=happening.id(batch.gateway),
-                type=happening.type,
-                at_us=happening.at_us,
-                subject=happening.epc,
-                evidence=Evidence(
-                    gateway=batch.gateway,
-                    epoch=batch.epoch,
-                    sequence_from=happening.sequence_from if is_known else 0,
-                    sequence_to=happening.sequence_to if is_known else 0,
-                    reads=happening.reads,
-                    read_points=tuple(happening.read_points),
-                    rssi_max_dbm=happening.strongest_dbm,
-                    first_seen_at_us=happening.first_us,
-                    last_seen_at_us=happening.last_us,
-                    confidence=happening.confidence,
-                ),
-                name=asset.name if asset is not None else None,
-                zone=happening.zone,
-                from_zone=happening.from_zone,
-                read_point=happening.read_point,
-                direction=happening.direction,
-                historical=self._is_historical or happening.is_late,
-                fields=fields,
-            )
-        )
+        engine = self._engine
+        self._make(presence_event(happening, self._batch, engine.naming, historical=self._is_historical))
         self._drain()
 
     def forget(self) -> None:
@@ -334,14 +318,28 @@ class _Run:
                 shape.forget(before_us, cause)
 
     def _reads(self, batch: ReadBatch, rules: _Index) -> None:
-        cause, assets = self.cause(), self._engine._assets  # noqa: SLF001 - see above
+        cause, things = self.cause(), self._engine.naming.registry
         oldest_us = batch.received_at_us - HISTORICAL_US
         for index, read in enumerate(batch.reads):
             cause.index = index
             cause.at_us = read.seen_at_us
             cause.source = read.read_point
             cause.is_historical = self._is_historical or read.seen_at_us < oldest_us
-            rules.judge(read_fields(read, batch.device, batch.gateway, assets.get(read.epc)), cause)
+            rules.judge(read_fields(read, batch.device, batch.gateway, things.tag(read.epc, read.tid)), cause)
+        self._drain()
+
+    def _cards(self, batch: CardBatch) -> None:
+        """Make the event of each presentation, and show the rules on cards the card itself."""
+        rules, cause = self._rules.get("card"), self.cause()
+        oldest_us = batch.received_at_us - HISTORICAL_US
+        for index, card in enumerate(batch.cards):
+            result, named = self._engine.naming.card(card.card)
+            is_historical = self._is_historical or card.seen_at_us < oldest_us
+            if rules is not None:
+                cause.index, cause.at_us, cause.source = index, card.seen_at_us, card.read_point
+                cause.is_historical = is_historical
+                rules.judge(card_fields(card, batch, result, named), cause)
+            self._make(card_event(card, index, batch, result, named, historical=is_historical))
         self._drain()
 
     def _each(self, rules: _Index, items: Iterable[Fields]) -> None:

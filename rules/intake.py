@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from gateway.contract.batches import NUMBER_MOST, Batch, UnreadableBatch, item_count, kind_of
+from gateway.contract.batches import ITEM_KINDS, NUMBER_MOST, Batch, UnreadableBatch, item_count, kind_of
 from gateway.contract.flow import Ack, Resume
 from gateway.contract.topics import NAME
 
@@ -57,7 +57,7 @@ class Flow:
         self.watermark = 0
         self.judged: dict[str, int] = {}
         self.judged_durably: Mapping[str, int] = {}
-        self.ordinals: dict[str, int] = dict.fromkeys(_KINDS, 0)
+        self.ordinals: dict[str, int] = dict.fromkeys(ITEM_KINDS, 0)
         self.gap_since_s: float | None = None
         self.duplicates = 0
         self.gaps = 0
@@ -253,6 +253,3 @@ class Intake:
 
     def _refuse(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
-
-
-_KINDS: Final = ("reads", "readings", "signals")

@@ -16,6 +16,7 @@ from rules.outputs import Outputs
 from rules.points import status_point
 
 SINK_STOPPED: Final = "sink_stopped"
+REGISTRY_REFUSED: Final = "registry_refused"
 GATEWAY_VANISHED: Final = "gateway_vanished"
 NOT_JUDGED: Final = "not_judged"
 STATE_LOST: Final = "state_lost"

@@ -64,6 +64,7 @@ class Pipeline:
     Attributes:
         session: changes with each life; edges go back to the watermark when they see a new one.
         committed: set after each commit; whoever waits clears it.
+        alarms: those of the daemon itself.
     """
 
     def __init__(
@@ -114,8 +115,8 @@ class Pipeline:
         self._committing = asyncio.Lock()
         self._ending = False
         self._beat: Callable[[], None] = lambda: None
-        self._alarms = OwnAlarms(stored.retained, self.tell, now_us)
-        self._gateways = Gateways(site, self._alarms, self.tell, now_us)
+        self.alarms = OwnAlarms(stored.retained, self.tell, now_us)
+        self._gateways = Gateways(site, self.alarms, self.tell, now_us)
         self.reception = Reception(
             self.intake, health, ready=self._ready, gateway_says=self._gateway_says, lost_state=self.lost_state
         )
@@ -375,7 +376,7 @@ class Pipeline:
     def _stored(self, sink: str, parcel: int) -> None:
         if sink == self._latency_sink:
             self._to_store.stored(parcel, self._now_us())
-        self._alarms.clear(SINK_STOPPED, sink, f"sink {sink!r} stores again")
+        self.alarms.clear(SINK_STOPPED, sink, f"sink {sink!r} stores again")
 
     def _sink_changed(self, sink: str, trouble: Trouble | None) -> None:
         if trouble is None:
@@ -392,4 +393,4 @@ class Pipeline:
             retry_in_s=round(trouble.retry_in_s, 1),
         )
         if trouble.stopped:
-            self._alarms.put(SINK_STOPPED, sink, f"sink {sink!r} takes nothing: {trouble.reason}")
+            self.alarms.put(SINK_STOPPED, sink, f"sink {sink!r} takes nothing: {trouble.reason}")

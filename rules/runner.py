@@ -11,12 +11,14 @@ import msgspec
 
 from gateway import systemd
 from gateway.config.models import Mqtt
+from gateway.contract.batches import ITEM_KINDS
 from gateway.contract.flow import Ack, RulesStatus
 from gateway.contract.topics import RESERVED
 from gateway.health import Health
 from gateway.logs import get_log
 from gateway.mqtt import BrokerError, Message, Session, Will, stay_connected
 from rules.pipeline import Pipeline
+from rules.things.reload import Reloader
 
 BURST: Final = 8  # messages taken in one turn of the loop: some 5 ms of judging
 TELL_EVERY_S: Final = 0.1
@@ -26,20 +28,33 @@ REPEAT_ACK_S: Final = 5.0  # should one be lost with a broker
 DELIVER_WITHIN_S: Final = 5.0
 PUBLISH_WITHIN_S: Final = 3.0
 COMMIT_WITHIN_S: Final = 20.0
-BATCH_KINDS: Final = frozenset({"reads", "readings", "signals", "status", "tick"})
+BATCH_KINDS: Final = frozenset({*ITEM_KINDS, "status", "tick"})
 LEDGER_FILE: Final = "ledger-rules.json"
 
 _json: Final = msgspec.json.Encoder()
 
 
 class Runner:
-    """Runs a pipeline until it is told to stop. `directory` is where the ledger is kept for those without a broker."""
+    """Runs a pipeline until it is told to stop. `directory` is where the ledger is kept for those without a broker.
 
-    def __init__(self, pipeline: Pipeline, *, mqtt: Mqtt, client_id: str, health: Health, directory: Path) -> None:
+    `reloader` reads the list of things again when it changes.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        mqtt: Mqtt,
+        client_id: str,
+        health: Health,
+        directory: Path,
+        reloader: Reloader | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._mqtt = mqtt
         self._client_id = client_id
         self._health = health
+        self._reloader = reloader
         self._ledger_path = directory / LEDGER_FILE
         self._prefix = pipeline.topics.root + "/"
         self._log = get_log(session=pipeline.session)
@@ -61,6 +76,7 @@ class Runner:
             commits = group.create_task(self._pipeline.run_commits())
             deliveries = [group.create_task(each.run()) for each in self._pipeline.deliveries.values()]
             broker = group.create_task(self._stay_connected())
+            reloading = [group.create_task(self._reloader.run())] if self._reloader is not None else []
             watchdog = group.create_task(systemd.feed_watchdog(self._health.progress.stalled))
             await stop.wait()
             self._log.info("rules_stopping")
@@ -72,7 +88,7 @@ class Runner:
             await self._end_broker(broker)
             await self._pipeline.commit()
             self._write_ledger(_json.encode(self._pipeline.ledger()))
-            for task in (*deliveries, watchdog):
+            for task in (*deliveries, *reloading, watchdog):
                 task.cancel()
         self._log.info("rules_stopped", commits=self._pipeline.commits)
 

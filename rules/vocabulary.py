@@ -10,9 +10,20 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from gateway.contract.batches import Reading, ReadingBatch, Signal, SignalBatch, StatusBatch, TagRead
+from gateway.contract.batches import (
+    CardBatch,
+    CardRead,
+    Reading,
+    ReadingBatch,
+    Signal,
+    SignalBatch,
+    StatusBatch,
+    TagRead,
+)
 from gateway.contract.events import Event
-from rules.assets import Asset
+from rules.built_in import CARD_PRESENTED
+from rules.things.naming import Named
+from rules.things.thing import RESULTS, Thing
 
 Value = str | int | float | bool | list[str]
 Fields = dict[str, Value]
@@ -22,6 +33,7 @@ _READ: Final = {
     "epc": "string",
     "name": "string",
     "kind": "string",
+    "class": "string",
     "tid": "string",
     "user_memory": "string",
     "device": "string",
@@ -35,6 +47,22 @@ _READ: Final = {
     "phase_deg": "double",
     "doppler_hz": "double",
     "channel_index": "int",
+}
+_CARD: Final = {
+    "subject": "string",
+    "card": "string",
+    "technology": "string",
+    "part": "string",
+    "result": "string",
+    "name": "string",
+    "kind": "string",
+    "class": "string",
+    "registry": "string",
+    "device": "string",
+    "gateway": "string",
+    "read_point": "string",
+    "antenna_port": "int",
+    "seen_at_us": "int",
 }
 _READING: Final = {
     "subject": "string",
@@ -82,6 +110,10 @@ _EVENT: Final = {
     "subject": "string",
     "name": "string",
     "kind": "string",
+    "class": "string",
+    "scheme": "string",
+    "uri": "string",
+    "registry": "string",
     "type": "string",
     "zone": "string",
     "from_zone": "string",
@@ -97,25 +129,42 @@ _EVENT: Final = {
     "dwell_s": "double",
     "historical": "bool",
 }
+_PRESENTED: Final = {
+    name: kind for name, kind in (_EVENT | _CARD).items() if name not in ("card", "antenna_port", "seen_at_us")
+}
 
-RAW: Final = ("read", "reading", "signal", "status")
+RAW: Final = ("read", "card", "reading", "signal", "status")
 PRESENCE: Final = ("arrived", "moved", "departed", "passage")
+BUILT_IN: Final = (*PRESENCE, CARD_PRESENTED)
+"""Events that every site has."""
 FIELDS: Final[dict[str, Mapping[str, str]]] = {
     "read": _READ,
+    "card": _CARD,
     "reading": _READING,
     "signal": _SIGNAL,
     "status": _STATUS,
     **dict.fromkeys(PRESENCE, _EVENT),
+    CARD_PRESENTED: _PRESENTED,
 }
 
 IDENTITY: Final[dict[str, frozenset[str]]] = {
-    "read": frozenset({"subject", "epc", "tid", "name", "kind", "device", "gateway", "read_point", "antenna_port"}),
+    "read": frozenset(
+        {"subject", "epc", "tid", "name", "kind", "class", "device", "gateway", "read_point", "antenna_port"}
+    ),
+    "card": frozenset(
+        {
+            *("subject", "card", "technology", "part", "name", "kind", "class", "device", "gateway", "read_point"),
+            "antenna_port",
+        }
+    ),
     "reading": frozenset({"subject", "device", "gateway", "quantity", "obis", "unit", "phase", "tariff"}),
     "signal": frozenset({"subject", "device", "gateway", "name", "unit"}),
     "status": frozenset({"subject", "device", "gateway", "driver", "manufacturer", "model", "firmware"}),
 }
 """Fields that say what an item is about, not how it is. A condition on them alone chooses the items of a rule."""
-EVENT_IDENTITY: Final = frozenset({"subject", "name", "kind", "device", "gateway", "type", "rule"})
+EVENT_IDENTITY: Final = frozenset(
+    {"subject", "name", "kind", "class", "scheme", "uri", "device", "gateway", "type", "rule"}
+)
 
 SERIES: Final[dict[str, tuple[str, ...]]] = {"reading": ("quantity", "phase", "tariff"), "signal": ("name",)}
 """What tells apart the series of one subject: state is kept for each."""
@@ -124,6 +173,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "direction": ("in", "out"),
     "state": ("online", "degraded", "offline"),
     "quality": ("good", "absent", "suspect"),
+    "result": RESULTS,
 }
 """Fields with a closed set of values: a comparison with another value can never be true."""
 
@@ -138,7 +188,7 @@ def identity_of(on: str) -> frozenset[str]:
     return IDENTITY.get(on, EVENT_IDENTITY)
 
 
-def read_fields(read: TagRead, device: str, gateway: str, asset: Asset | None) -> Fields:
+def read_fields(read: TagRead, device: str, gateway: str, thing: Thing | None) -> Fields:
     """A tag read as an item."""
     fields: Fields = {
         "subject": read.epc,
@@ -152,9 +202,12 @@ def read_fields(read: TagRead, device: str, gateway: str, asset: Asset | None) -
     }
     if read.rssi_dbm is not None:
         fields["rssi_dbm"] = read.rssi_dbm
-    if asset is not None:
-        fields["name"] = asset.name
-        fields["kind"] = asset.kind
+    if thing is not None:
+        fields["name"] = thing.name
+        if thing.kind:
+            fields["kind"] = thing.kind
+        if thing.class_name:
+            fields["class"] = thing.class_name
     for name, value in (
         ("tid", read.tid),
         ("user_memory", read.user_memory),
@@ -166,6 +219,24 @@ def read_fields(read: TagRead, device: str, gateway: str, asset: Asset | None) -
         if value is not None:
             fields[name] = value
     return fields
+
+
+def card_fields(card: CardRead, batch: CardBatch, result: str, named: Named) -> Fields:
+    """A card presentation as an item."""
+    own = _present(
+        subject=card.card,
+        card=card.card,
+        technology=card.technology,
+        part=card.part,
+        result=result,
+        name=named.name,
+        device=batch.device,
+        gateway=batch.gateway,
+        read_point=card.read_point,
+        antenna_port=card.antenna_port,
+        seen_at_us=card.seen_at_us,
+    )
+    return _present(**named.fields) | own
 
 
 def reading_fields(reading: Reading, batch: ReadingBatch) -> Fields:

@@ -12,17 +12,12 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from readers.driver import Port
-from simulator import scenario
-from simulator.llrp.identities import IDENTITIES
-from simulator.llrp.reader import SimulatedReader
-from simulator.meters import dlt645
-from simulator.rfid import m100
+from simulator import scenario, scenario_file
+from simulator.devices import devices
 from simulator.server import DeviceServer
 
 FOR_EVER_S: Final = 86_400.0
@@ -36,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Play until the time is over, or until stopped."""
     options = _options(arguments)
     try:
-        file = scenario.load(options.scenario)
+        file = scenario_file.load(options.scenario)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -65,7 +60,7 @@ def fill(template: str, values: dict[str, str]) -> str:
     return _PLACE.sub(lambda match: values[match[1]], template)
 
 
-async def _play(options: argparse.Namespace, file: scenario.ScenarioFile) -> None:
+async def _play(options: argparse.Namespace, file: scenario_file.ScenarioFile) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -73,14 +68,14 @@ async def _play(options: argparse.Namespace, file: scenario.ScenarioFile) -> Non
     world = scenario.build(file, options.seed, start_us, options.duration or FOR_EVER_S)
     async with AsyncExitStack() as stack:
         addresses: dict[str, str] = {}
-        for name, serve in _devices(world).items():
+        for name, serve in devices(world).items():
             server = await stack.enter_async_context(DeviceServer(serve, host=options.host))
             addresses[name] = f"{options.host}:{server.port}"
         values = addresses | {"STATE_DIR": str(options.out / "state"), "MQTT_HOST": "127.0.0.1", "MQTT_PORT": "1883"}
         values |= dict(pair.split("=", 1) for pair in options.fill)
         (options.out / "assets.csv").write_text(world.assets_csv())
         (options.out / "truth.json").write_text(json.dumps(world.truth(), indent=1) + "\n")
-        text = fill(scenario.site_template(options.scenario), values)
+        text = fill(scenario_file.site_template(options.scenario), values)
         unfinished = options.out / "site.toml.part"
         unfinished.write_text(text)
         unfinished.replace(options.out / "site.toml")
@@ -91,24 +86,9 @@ async def _play(options: argparse.Namespace, file: scenario.ScenarioFile) -> Non
         await stop.wait()
 
 
-def _devices(world: scenario.World) -> dict[str, Callable[[Port], Awaitable[None]]]:
-    """What answers a connection, by name of the device."""
-    devices: dict[str, Callable[[Port], Awaitable[None]]] = {}
-    for part in world.file.reader:
-        radio = world.radio(part.name)
-        if part.twin == "llrp":
-            devices[part.name] = SimulatedReader(IDENTITIES[part.identity], radio).serve
-        else:
-            devices[part.name] = lambda port, radio=radio: m100.serve(port, radio)  # type: ignore[misc]  # bound by default
-    for line in world.file.line:
-        loads = world.loads[line.name]
-        devices[line.name] = lambda port, loads=loads: dlt645.serve(port, loads, baud=9600)  # type: ignore[misc]  # the same
-    return devices
-
-
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tagwharf simulate", description="Play a scenario on loopback.")
-    parser.add_argument("scenario", help=f"one of: {', '.join(scenario.names())}")
+    parser.add_argument("scenario", help=f"one of: {', '.join(scenario_file.names())}")
     parser.add_argument("--out", type=Path, default=Path("simulation"), help="where site.toml and truth.json go")
     parser.add_argument("--seed", type=int, default=7, help="decides everything that happens")
     parser.add_argument("--for", dest="duration", type=seconds, help="traffic ends after this time; devices stay")

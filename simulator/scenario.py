@@ -1,87 +1,22 @@
-"""Scenarios: a world, the devices in it, and what really happened.
-
-A scenario is `simulator/scenarios/NAME.toml`, and beside it `NAME.site.toml`, the site file of the gateway that serves
-it, with `${DEVICE}` in place of addresses that are known only when the devices listen.
-"""
+"""A scenario that runs: its world, what really happens in it, and who is who. See `simulator.scenario_file`."""
 
 from __future__ import annotations
 
 import random
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
-from typing import Annotated, Final, Literal
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from simulator.scenario_file import DeskPart, ScenarioFile
+from simulator.world.car_park import Presentation, presentations
 from simulator.world.containers import Container, container
+from simulator.world.pallets import Conveyor, Pallet, pallets
 from simulator.world.power import ThreePhaseLoad
 from simulator.world.radio import Antenna, GateRadio, Mover, Place
 from simulator.world.traffic import Lane, Truck, trucks
+from simulator.world.weighing import Weighing, weighings
 
 _US_PER_S: Final = 1_000_000
 _DESK_PAPERS: Final = 900_000  # container numbers from here on are papers on the desk, apart from those on trucks
-
-Position = tuple[float, float, float]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LanePart(_Part):
-    """A lane and its traffic."""
-
-    name: str
-    y_m: float
-    inbound: Annotated[float, Field(ge=0, le=1)]
-    every_s: Annotated[float, Field(gt=0)]
-
-
-class ReaderPart(_Part):
-    """A reader and where its antennas hang: antenna port to (x, y, z) in metres."""
-
-    name: str
-    twin: Literal["llrp", "m100"]
-    identity: Literal["impinj", "zebra", "plain"] = "plain"
-    antennas: dict[int, Position]
-
-
-class DeskPart(_Part):
-    """A desk where tagged papers are laid for a while."""
-
-    at: Position
-    every_s: Annotated[float, Field(gt=0)]
-    stay_s: Annotated[float, Field(gt=0)]
-
-
-class MeterPart(_Part):
-    """A meter and its load."""
-
-    name: str
-    address: Annotated[str, Field(pattern=r"^\d{12}$")]
-    base_w: Annotated[float, Field(gt=0)]
-    swing: Annotated[float, Field(ge=0, lt=1)]
-    start_wh: Annotated[float, Field(ge=0)]
-    single_phase: bool = False
-
-
-class LinePart(_Part):
-    """A line of meters."""
-
-    name: str
-    twin: Literal["dlt645"]
-    meters: list[MeterPart]
-
-
-class ScenarioFile(_Part):
-    """The whole of a scenario file."""
-
-    summary: str
-    lane: list[LanePart] = []
-    reader: list[ReaderPart] = []
-    desk: DeskPart | None = None
-    line: list[LinePart] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +41,11 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A scenario that runs: everything in it is decided by the seed and the start."""
+    """A scenario that runs: everything in it is decided by the seed and the start.
+
+    Attributes:
+        weighed: trucks on each weighbridge, by its name. shown: cards, in order.
+    """
 
     file: ScenarioFile
     seed: int
@@ -114,16 +53,19 @@ class World:
     trucks: list[Truck]
     papers: list[Paper]
     loads: dict[str, dict[str, ThreePhaseLoad]]
+    pallets: list[Pallet]
+    shown: list[Presentation]
+    weighed: dict[str, list[Weighing]]
 
     def radio(self, reader: str) -> GateRadio:
         """The radio in front of one reader."""
         part = next(part for part in self.file.reader if part.name == reader)
         antennas = {port: Antenna(f"{reader}/{port}", Place(*at)) for port, at in part.antennas.items()}
-        movers: list[Mover] = sorted([*self.trucks, *self.papers], key=lambda mover: mover.present_from_us)
-        return GateRadio(self.seed, antennas, movers)
+        things: list[Mover] = [*self.trucks, *self.papers, *self.pallets]
+        return GateRadio(self.seed, antennas, sorted(things, key=lambda mover: mover.present_from_us))
 
     def truth(self) -> dict[str, object]:
-        """What really happens: passages in order of time, papers on the desk, and who is who."""
+        """What really happens, in order of time."""
         passages = [
             {
                 "epc": truck.epc.hex().upper(),
@@ -144,41 +86,54 @@ class World:
             }
             for paper in self.papers
         ]
-        return {"seed": self.seed, "start_us": self.start_us, "passages": passages, "papers": papers}
+        visits = [
+            {"epc": pallet.epc.hex().upper(), "pallet": pallet.name, "station": station, "at_us": at_us}
+            for pallet in self.pallets
+            for station, at_us in pallet.visits()
+        ]
+        cards = [
+            {
+                "holder": shown.holder.name,
+                "is_enrolled": shown.holder.is_enrolled,
+                "reader": reader.name,
+                "at_us": shown.at_us,
+            }
+            for shown in self.shown
+            for reader in self.file.card_reader
+            if reader.place == shown.place
+        ]
+        weights = [
+            {"scale": scale, "gross_kg": truck.gross_kg, "stands_us": truck.stands_us, "moves_us": truck.moves_us}
+            for scale, trucks_on_it in self.weighed.items()
+            for truck in trucks_on_it
+        ]
+        return {
+            "seed": self.seed,
+            "start_us": self.start_us,
+            "passages": passages,
+            "papers": papers,
+            "visits": sorted(visits, key=lambda visit: (visit["at_us"], visit["epc"])),
+            "cards": cards,
+            "weighings": weights,
+        }
 
     def assets_csv(self) -> str:
-        """Names of all tags, for the site file's `assets`."""
+        """Names of all tags and enrolled cards, for the site file's `assets`."""
         things: list[Truck | Paper] = [*self.trucks, *self.papers]
         known = {thing.epc: thing.container.code for thing in things}
-        lines = [f"{epc.hex().upper()},{code},container" for epc, code in known.items()]
-        return "\n".join(["epc,name,kind", *lines]) + "\n"
-
-
-def names() -> list[str]:
-    """The scenarios that are there."""
-    files = [entry.name for entry in resources.files("simulator").joinpath("scenarios").iterdir()]
-    return sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml") and ".site." not in name)
-
-
-def load(name: str) -> ScenarioFile:
-    """Read a scenario.
-
-    Raises:
-        ValueError: there is none of that name; the message lists those that are there.
-    """
-    if name not in names():
-        raise ValueError(f"scenario {name!r} is unknown; there are: {', '.join(names())}")
-    return ScenarioFile.model_validate(tomllib.loads(_text(f"{name}.toml")))
-
-
-def site_template(name: str) -> str:
-    """The site file that goes with a scenario, with `${...}` to be filled in."""
-    return _text(f"{name}.site.toml")
+        lines = [f"{epc.hex().upper()},,{code},container" for epc, code in known.items()]
+        lines += [f"{pallet.epc.hex().upper()},,{pallet.name},pallet" for pallet in self.pallets]
+        holders = {shown.holder.name: shown.holder for shown in self.shown if shown.holder.is_enrolled}
+        lines += [f",{holder.card.text},{name},person" for name, holder in sorted(holders.items())]
+        return "\n".join(["epc,card,name,kind", *lines]) + "\n"
 
 
 def build(file: ScenarioFile, seed: int, start_us: int, duration_s: float) -> World:
     """Let a world begin at `start_us`; all traffic is over after `duration_s`."""
     lanes = [Lane(part.name, part.y_m, part.inbound, part.every_s) for part in file.lane]
+    conveyors = [
+        Conveyor(part.name, part.y_m, part.stations, part.every_s, part.speed_m_per_s) for part in file.conveyor
+    ]
     loads = {
         line.name: {
             meter.address: ThreePhaseLoad(
@@ -194,8 +149,20 @@ def build(file: ScenarioFile, seed: int, start_us: int, duration_s: float) -> Wo
         }
         for line in file.line
     }
-    papers = _papers(file.desk, seed, start_us, duration_s) if file.desk else []
-    return World(file, seed, start_us, trucks(seed, lanes, start_us, duration_s), papers, loads)
+    return World(
+        file,
+        seed,
+        start_us,
+        trucks(seed, lanes, start_us, duration_s),
+        _papers(file.desk, seed, start_us, duration_s) if file.desk else [],
+        loads,
+        pallets(seed, conveyors, start_us, duration_s),
+        _shown(file, seed, start_us, duration_s),
+        {
+            scale.name: weighings(seed + number, start_us, duration_s, scale.every_s)
+            for number, scale in enumerate(file.scale)
+        },
+    )
 
 
 def _papers(desk: DeskPart, seed: int, start_us: int, duration_s: float) -> list[Paper]:
@@ -210,5 +177,8 @@ def _papers(desk: DeskPart, seed: int, start_us: int, duration_s: float) -> list
     return papers
 
 
-def _text(file_name: str) -> str:
-    return resources.files("simulator").joinpath("scenarios", file_name).read_text(encoding="utf-8")
+def _shown(file: ScenarioFile, seed: int, start_us: int, duration_s: float) -> list[Presentation]:
+    part = file.car_park
+    if part is None:
+        return []
+    return presentations(seed, start_us, duration_s, every_s=part.every_s, stay_s=part.stay_s, strangers=part.strangers)

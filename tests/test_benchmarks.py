@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import farm, feeder, llrp_decode, node_red
+from benchmarks import credentials, farm, feeder, llrp_decode, node_red
 from benchmarks.plant import Latency, Plant, Sample
 from benchmarks.processes import Process, cpu_s, memory_mib, running_broker
 from benchmarks.site import EVENT_JOURNAL, Site
@@ -144,3 +144,11 @@ def _not_installed(name: str) -> str:
     from tests.support.servers import ServerError
 
     raise ServerError(f"{name} is not installed")
+
+
+def test_few_cards_are_imported_and_found(tmp_path: Path) -> None:
+    credentials.write_list(tmp_path / "cards.csv", 300)
+    assert credentials.imported(tmp_path)["import_s"] > 0
+    figures = credentials.looked_up(tmp_path, 300, 50)
+    assert 0 < figures["look_up_p50_us"] <= figures["look_up_p99_us"]
+    assert figures["rss_mib"] > 1

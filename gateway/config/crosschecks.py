@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from gateway.config.faults import Faults, secret_advice
-from gateway.config.models import InfluxSink, Portal, Reader, Site, SiteFile, Tls, Zone
+from gateway.config.models import IdentityStyle, InfluxSink, Portal, Reader, Site, SiteFile, Tls, Zone
 from gateway.config.phrases import nearest
 from gateway.config.positions import Path, Positions
 from gateway.contract import topics
+from gateway.identity import card_key
 from readers import registry
 from readers.driver import DriverSettings, DriverSpec, Kind
 from readers.errors import ConfigError
@@ -28,6 +29,11 @@ from readers.ports.open import check_port_url
 _CREDENTIALS: Final = FilePath("/run/credentials")
 _IMPLIED: Final = re.compile(r"(.+)-([1-9][0-9]{0,2})")
 _MOST_ANTENNA_PORTS: Final = 255
+_WITHOUT_POINTS: Final = {
+    Kind.METER: "reads meters and has no antennas",
+    Kind.MACHINE: "hears a machine under its own name and has no antennas",
+}
+"""Kinds of devices that are no read points."""
 
 
 @dataclass(slots=True)
@@ -90,8 +96,8 @@ class CrossChecks:
                 if isinstance(settings, dict):
                     self._faults.add_validation(error, spec.settings, ("reader", index, "settings"))
                 self._draft.whole = False
-            if spec.kind is Kind.METER and table.get("read_points"):
-                text = f"driver {spec.name} reads meters and has no antennas; remove this table"
+            if (what := _WITHOUT_POINTS.get(spec.kind)) is not None and table.get("read_points"):
+                text = f"driver {spec.name} {what}; remove this table"
                 self._faults.add(("reader", index, "read_points"), text)
 
     def _links(self) -> None:
@@ -199,7 +205,7 @@ class CrossChecks:
         antenna_port = int(match[2])
         for index, reader in self._draft.reader:
             spec, settings = self._specs.get(index), self._settings.get(index)
-            if reader.name == match[1] and spec is not None and spec.kind is Kind.RFID:
+            if reader.name == match[1] and spec is not None and spec.kind not in _WITHOUT_POINTS:
                 ports = settings.antenna_ports() if settings else None
                 exists = antenna_port in ports if ports is not None else antenna_port <= _MOST_ANTENNA_PORTS
                 return exists and antenna_port not in reader.read_points
@@ -254,11 +260,27 @@ def warnings(site: SiteFile) -> list[str]:
     if site.mqtt.tls is None and not _is_loopback(f"mqtt://{site.mqtt.host}"):
         text = "the password and all data cross the network unencrypted; add a [mqtt.tls] table"
         found.append(f'mqtt.host = "{site.mqtt.host}": {text}')
+    found += _about_cards(site)
     if not site.reader:
         found.append("no [[reader]]: this edge daemon will read nothing")
     if not site.sink:
         found.append("no [[sink]]: events will be published but kept nowhere")
     return found
+
+
+def _about_cards(site: SiteFile) -> list[str]:
+    """The key is handed over when a daemon starts, so its absence here is no fault yet."""
+    known = registry.drivers()
+    readers = [each.name for each in site.reader if each.driver in known and known[each.driver].kind is Kind.CARD]
+    if not readers:
+        return []
+    if site.cards.identity is IdentityStyle.RAW:
+        return ['cards.identity = "raw": card numbers are personal data, and will stand in every message and store']
+    try:
+        card_key()
+    except ConfigError as error:
+        return [f"{error} (for the card readers {', '.join(readers)}; a daemon that lacks it does not start)"]
+    return []
 
 
 def settings_of(reader: Reader) -> DriverSettings:
@@ -287,5 +309,7 @@ def _link_of(url: str, spec: DriverSpec[Any]) -> str:
     if url.startswith(("/", "serial:")):
         return str(FilePath(urlsplit(url).path).resolve())
     parts = urlsplit(url)
+    if parts.scheme in spec.schemes:
+        return url  # a name, no host
     number = parts.port or {"tcp": spec.tcp_port, "tls": spec.tls_port}.get(parts.scheme)
     return f"{parts.hostname}:{number}"

@@ -37,7 +37,9 @@ class Site(Table):
         Path("/var/lib/tagwharf"), description="Where journals live. systemd's STATE_DIRECTORY goes before it."
     )
     assets: Path | None = Field(
-        None, description="CSV file with the columns epc,name,kind: what people call a tag. Relative to the site file."
+        None,
+        description="The things of the site: a CSV file with the columns epc, tid or card, then name,kind,class; or "
+        "what `tagwharf registry import` made of one. Read again when it changes. Relative to the site file.",
     )
 
 
@@ -75,6 +77,23 @@ class Mqtt(Table):
     window_batches: int = Field(500, ge=1, le=10_000, description="Batches sent ahead of the rules daemon at most.")
 
 
+class IdentityStyle(StrEnum):
+    """What names a card."""
+
+    KEYED = "keyed"
+    RAW = "raw"
+
+
+class Cards(Table):
+    """How cards are named in messages, journals and stores."""
+
+    identity: IdentityStyle = Field(
+        IdentityStyle.KEYED,
+        description="`keyed`: by a hash with the key in the systemd credential `card-key`; `raw`: by their numbers, "
+        "which are personal data.",
+    )
+
+
 class Journal(Table):
     """The edge journal: the source of truth, and the flight recorder."""
 
@@ -105,7 +124,7 @@ class Reader(Table):
     """One reader, or one line of meters."""
 
     name: Name = Field(description="Its name on the site: a level of its MQTT topics.")
-    driver: str = Field(description="`tagwharf drivers` lists them.")
+    driver: str = Field(description="`tagwharf readers` lists them.")
     port: str = Field(
         description="tcp://HOST[:PORT], tls://HOST[:PORT], /dev/serial/by-id/..., socket://HOST:PORT, rfc2217://HOST:PORT."
     )
@@ -166,7 +185,7 @@ class RuleBase(Table):
     """What every rule has."""
 
     name: Name = Field(description="Name of the rule, unique; state is kept under it.")
-    on: str = Field(description="What it looks at: `read`, `reading`, `signal`, `status`, or an event type.")
+    on: str = Field(description="What it looks at: `read`, `card`, `reading`, `signal`, `status`, or an event type.")
     when: str = Field(
         "true", max_length=4000, description="A condition in the subset of CEL that the rules page lists."
     )
@@ -286,6 +305,7 @@ class SiteFile(Table):
 
     site: Site
     mqtt: Mqtt = Mqtt()
+    cards: Cards = Cards()
     journal: Journal = Journal()
     rules: RulesSettings = RulesSettings()
     health: Health = Health()

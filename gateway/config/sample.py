@@ -56,7 +56,20 @@ _EXAMPLES: Final[dict[str, str]] = {
 }
 """What stands in the sample where a setting has no default, or an empty one."""
 
-_ORDER: Final = ("site", "mqtt", "journal", "rules", "health", "console", "reader", "zone", "portal", "rule", "sink")
+_ORDER: Final = (
+    "site",
+    "mqtt",
+    "cards",
+    "journal",
+    "rules",
+    "health",
+    "console",
+    "reader",
+    "zone",
+    "portal",
+    "rule",
+    "sink",
+)
 
 
 def site_schema() -> dict[str, Any]:

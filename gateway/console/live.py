@@ -126,7 +126,7 @@ class Live:
             case ["ledger", gateway]:
                 book = ledger.decode_edge_ledger(payload)
                 self._ledgers[gateway] = msgspec.to_builtins(book) | {
-                    "balanced": all(account.balanced for account in (book.tag_reads, book.readings, book.signals))
+                    "balanced": all(account.balanced for account in book.accounts.values())
                 }
                 self._changed.add("ledgers")
             case [_, _]:

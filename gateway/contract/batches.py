@@ -63,6 +63,26 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     meter_time_us: Whole | None = None
 
 
+class CardRead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One presentation of a card.
+
+    Attributes:
+        card: what the card is called on this site: `nfca#` with a keyed hash; only a site that chose so names it by
+            its number, `nfca:` with hex.
+        technology: what the card speaks; `wiegand` where only a controller knows.
+        part: `whole`, or the part of the number that the reader passes on: `last24` ...
+        read_point: where this reader is, from the site file.
+        seen_at_us: when it was presented.
+    """
+
+    card: str
+    technology: str
+    read_point: str
+    antenna_port: Whole
+    seen_at_us: Whole
+    part: str = "whole"
+
+
 class Signal(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An input, a weight, a machine state. A Decimal travels as a string with its unit beside it."""
 
@@ -114,6 +134,12 @@ class ReadingBatch(Header, tag_field="kind", tag="readings"):
     readings: list[Reading]
 
 
+class CardBatch(Header, tag_field="kind", tag="cards"):
+    """Card presentations at one device."""
+
+    cards: list[CardRead]
+
+
 class SignalBatch(Header, tag_field="kind", tag="signals"):
     """Signals of one device."""
 
@@ -128,6 +154,7 @@ class StatusBatch(Header, tag_field="kind", tag="status"):
         reason: why, in a fixed word; `detail` says it to a person.
         since_us: when this state began.
         watched: the read points that are really being read now; for a meter, its own name while it answers.
+        in_force: settings as the driver read them back from the device, by name with its unit.
     """
 
     state: str
@@ -143,6 +170,7 @@ class StatusBatch(Header, tag_field="kind", tag="status"):
     heard: Whole = 0
     reconnects: Whole = 0
     clock_offset_us: Whole | None = None
+    in_force: dict[str, str] = {}
 
 
 class TickBatch(Header, tag_field="kind", tag="tick"):
@@ -167,8 +195,8 @@ class UnreadableBatch(Header):
     why: str
 
 
-Batch = ReadBatch | ReadingBatch | SignalBatch | StatusBatch | TickBatch
-ITEM_KINDS: Final = ("reads", "readings", "signals")
+Batch = ReadBatch | CardBatch | ReadingBatch | SignalBatch | StatusBatch | TickBatch
+ITEM_KINDS: Final = ("reads", "cards", "readings", "signals")
 """Kinds whose items the loss ledger counts."""
 
 _encoder: Final = msgspec.json.Encoder()
@@ -200,6 +228,7 @@ class _Outline(Header):
 
     kind: str
     reads: list[msgspec.Raw] = []
+    cards: list[msgspec.Raw] = []
     readings: list[msgspec.Raw] = []
     signals: list[msgspec.Raw] = []
 
@@ -222,20 +251,22 @@ def outline(payload: bytes, why: str) -> UnreadableBatch:
         device=found.device,
         received_at_us=found.received_at_us,
         kind=found.kind,
-        items=len(found.reads) + len(found.readings) + len(found.signals),
+        items=len(found.reads) + len(found.cards) + len(found.readings) + len(found.signals),
         why=why,
     )
 
 
 def kind_of(batch: Batch | UnreadableBatch) -> str:
-    """`reads`, `readings`, `signals`, `status` or `tick`; of an unreadable batch what it says of itself."""
+    """`reads`, `cards`, `readings`, `signals`, `status` or `tick`; of an unreadable batch what it says of itself."""
     return batch.kind if isinstance(batch, UnreadableBatch) else _KINDS[type(batch)]
 
 
 def item_count(batch: Batch | UnreadableBatch) -> int:
-    """How many reads, readings or signals it holds; 0 for the other kinds."""
+    """How many reads, cards, readings or signals it holds; 0 for the other kinds."""
     if isinstance(batch, ReadBatch):
         return len(batch.reads)
+    if isinstance(batch, CardBatch):
+        return len(batch.cards)
     if isinstance(batch, ReadingBatch):
         return len(batch.readings)
     if isinstance(batch, SignalBatch):
@@ -245,6 +276,7 @@ def item_count(batch: Batch | UnreadableBatch) -> int:
 
 _KINDS: Final = {
     ReadBatch: "reads",
+    CardBatch: "cards",
     ReadingBatch: "readings",
     SignalBatch: "signals",
     StatusBatch: "status",

@@ -41,9 +41,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Attributes:
         id: deterministic, see `event_id`.
-        type: `arrived`, `moved`, `departed`, `passage`, or the name that a rule gives; `[a-z0-9_-]`.
+        type: `arrived`, `moved`, `departed`, `passage`, `card_presented`, or the name that a rule gives; `[a-z0-9_-]`.
         at_us: event time.
-        subject: what it is about: an EPC in hex, a meter, a device; `name` is what people call it, if known.
+        subject: what it is about: an EPC in hex, a card, a meter, a device; `name` is what people call it, if known.
         fields: further values of this event type.
         rule: the rule that made it; None for presence.
         historical: judged from a backlog, too late to act upon.

@@ -1,4 +1,4 @@
-"""The loss ledger: every read, reading and point is somewhere, and the sum proves it.
+"""The loss ledger: every read, card, reading and point is somewhere, and the sum proves it.
 
 Edge, for each kind:    heard = judged + dropped(reasons) + queued, where queued = waiting in memory + journalled rows
                         above the watermark. The four are counted apart; `balanced` compares them.
@@ -53,6 +53,12 @@ class EdgeLedger(msgspec.Struct, kw_only=True):
     tag_reads: Account
     readings: Account
     signals: Account
+    cards: Account = msgspec.field(default_factory=Account)
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """The account of each kind, by the kind's name in batches."""
+        return {"reads": self.tag_reads, "cards": self.cards, "readings": self.readings, "signals": self.signals}
 
 
 class PointAccount(msgspec.Struct, kw_only=True):

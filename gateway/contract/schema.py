@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.contract.batches import VERSION, ReadBatch, ReadingBatch, SignalBatch, StatusBatch, TickBatch
+from gateway.contract.batches import VERSION, CardBatch, ReadBatch, ReadingBatch, SignalBatch, StatusBatch, TickBatch
 from gateway.contract.events import Alarm, Event
 from gateway.contract.flow import Ack, Resume, RulesStatus
 from gateway.contract.ledger import EdgeLedger, RulesLedger
@@ -50,6 +50,7 @@ class Channel:
 
 CHANNELS: Final = (
     Channel("reads", "{device}/reads", ReadBatch, Sent.ONCE, "edge", "rules", "tag reads of one device"),
+    Channel("cards", "{device}/cards", CardBatch, Sent.ONCE, "edge", "rules", "card presentations at one device"),
     Channel("readings", "{device}/readings", ReadingBatch, Sent.ONCE, "edge", "rules", "readings of one meter"),
     Channel("signals", "{device}/signals", SignalBatch, Sent.ONCE, "edge", "rules", "inputs, weights, states"),
     Channel(
@@ -108,7 +109,7 @@ PARAMETERS: Final = {
     "site": "name of the site, from its site file",
     "device": "name of the reader or meter; of the gateway, for its own status",
     "gateway": "name of the edge daemon",
-    "type": "`arrived`, `moved`, `departed`, `passage`, or the name that a rule gives",
+    "type": "`arrived`, `moved`, `departed`, `passage`, `card_presented`, or the name that a rule gives",
     "id": "id of the alarm, 20 hex digits",
 }
 """What stands in braces; each is one topic level of `[a-z0-9_-]`, 1 to 64 characters."""

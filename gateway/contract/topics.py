@@ -1,6 +1,6 @@
 """Topics of contract version 1, under `tagwharf/1/{site}/`.
 
-    {device}/reads  {device}/readings  {device}/signals      batches, not retained
+    {device}/reads  {device}/cards  {device}/readings  {device}/signals      batches, not retained
     {device}/status                                          StatusBatch, retained; a gateway's own is its last will
     {gateway}/tick                                           TickBatch, every second
     resume/{gateway}  ack/{gateway}                          the hand-over; ack is retained
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.contract.batches import Batch, kind_of
+from gateway.contract.batches import ITEM_KINDS, Batch, kind_of
 
 ROOT: Final = "tagwharf/1"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -39,7 +39,7 @@ class Topics:
 
     def batches(self) -> list[str]:
         """Subscriptions that bring every batch."""
-        return [f"{self.root}/+/{kind}" for kind in ("reads", "readings", "signals", "status", "tick")]
+        return [f"{self.root}/+/{kind}" for kind in (*ITEM_KINDS, "status", "tick")]
 
     def ack(self, gateway: str) -> str:
         """`ack/{gateway}`."""

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from gateway.contract.batches import StatusBatch
 from gateway.contract.events import Event
 from gateway.contract.ledger import Account, EdgeLedger, RulesLedger
-
-NEAR_US: Final = 8_000_000  # a passage event belongs to a crossing if it lies within 8 s of it
-PASSAGE: Final = "passage"
+from gateway.demo import truth
 
 
 def report(
     edge: EdgeLedger,
     rules: RulesLedger,
     devices: Mapping[str, StatusBatch],
-    passages: Sequence[Event],
-    truth: Mapping[str, Any],
+    events: Sequence[Event],
+    happened: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The report as JSON-ready data; its keys are a contract."""
     points = rules.points.values()
@@ -28,6 +26,7 @@ def report(
             "tag_reads": _account(edge.tag_reads),
             "readings": _account(edge.readings),
             "signals": _account(edge.signals),
+            "cards": _account(edge.cards),
             "points": {
                 "made": sum(account.made for account in points),
                 "stored": sum(account.stored for account in points),
@@ -42,59 +41,25 @@ def report(
             for name, status in sorted(devices.items())
         ],
         "latency_ms": {name: round(rules.latency_ms.get(name, 0.0), 3) for name in ("p50", "p99")},
-        "truth": compare(passages, truth["passages"]),
+        "truth": truth.compare(events, happened),
     }
 
 
 def balanced(edge: EdgeLedger, rules: RulesLedger) -> bool:
     """Whether everything heard and everything made is accounted for, and both sides count alike."""
-    accounts = (edge.tag_reads, edge.readings, edge.signals)
+    accounts = edge.accounts.values()
     return all(account.balanced for account in accounts) and all(point.balanced for point in rules.points.values())
-
-
-def compare(passages: Sequence[Event], crossings: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Match passage events with what really crossed: each event to one crossing at most, by EPC, lane and time."""
-    left = list(passages)
-    detected = wrong_direction = 0
-    for crossing in crossings:
-        match = next(
-            (
-                event
-                for event in left
-                if event.subject == crossing["epc"]
-                and event.zone == crossing["lane"]
-                and abs(event.at_us - crossing["crosses_us"]) <= NEAR_US
-            ),
-            None,
-        )
-        if match is None:
-            continue
-        left.remove(match)
-        detected += 1
-        wrong_direction += match.direction != crossing["direction"]
-    return {
-        "passages": len(crossings),
-        "detected": detected,
-        "wrong_direction": wrong_direction,
-        "ghosts": len(left),
-    }
 
 
 def faults(made: Mapping[str, Any]) -> list[str]:
     """What is not as it should be, one line each; none when the demonstration went well."""
     found = []
-    truth = made["truth"]
     if not made["ledger"]["balanced"]:
         found.append("the loss ledger does not balance")
     points = made["ledger"]["points"]
     if points["stored"] != points["made"]:
         found.append(f"{points['made'] - points['stored']} of {points['made']} points are not in the store")
-    if truth["detected"] != truth["passages"]:
-        found.append(f"{truth['passages'] - truth['detected']} of {truth['passages']} passages were not detected")
-    if truth["wrong_direction"]:
-        found.append(f"{truth['wrong_direction']} passages have the wrong direction")
-    if truth["ghosts"]:
-        found.append(f"{truth['ghosts']} passages were reported that nobody made")
+    found += truth.faults(made["truth"])
     by_state = Counter(device["status"] for device in made["devices"])
     if not made["devices"]:
         found.append("no device was heard of")

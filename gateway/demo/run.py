@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -25,8 +26,9 @@ from gateway.config.models import SiteFile
 from gateway.console.live import Live
 from gateway.contract import batches, ledger
 from gateway.contract.topics import Topics
+from gateway.demo import truth
 from gateway.demo.children import Child, ChildDiedError
-from gateway.demo.report import PASSAGE, faults, report
+from gateway.demo.report import faults, report
 from gateway.demo.view import render
 from gateway.event_history import EventHistory
 from gateway.mqtt import BrokerError, Session, session, stay_connected
@@ -35,8 +37,10 @@ READY_WITHIN_S: Final = 30.0
 SETTLE_S: Final = 5.0  # the last truck has gone; portals close, meters answer once more
 PICTURES_PER_S: Final = 4
 RETAINED_WITHIN_S: Final = 3.0
-PASSAGES_MOST: Final = 100_000
+EVENTS_MOST: Final = 100_000
 US_PER_S: Final = 1_000_000
+CARD_KEY: Final = "card-key"
+CARD_KEY_BYTES: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class DemoSettings:
         keep: keep everything in this directory; a temporary one otherwise.
     """
 
-    scenario: str = "port_gate"
+    scenario: str = "showcase"
     duration_s: float | None = None
     report: Path | None = None
     seed: int = 7
@@ -109,9 +113,9 @@ class _Demo:
             simulator = await self._start_simulator(host, port, console_port)
             site = load_site(self.site_path)
             config = ("--config", str(self.site_path))
-            secrets = self._credentials()
-            rules = await self._start("rules", "rules", "run", *config, environment=secrets)
-            edge = await self._start("edge", "gateway.edge", *config)
+            handed = self._credentials()
+            rules = await self._start("rules", "rules", "run", *config, environment=handed)
+            edge = await self._start("edge", "gateway.edge", *config, environment=handed)
             await self._start("console", "gateway.console", *config)
             address = f"http://{site.console.host}:{console_port}/"
             if not self.screen.is_terminal:
@@ -159,13 +163,13 @@ class _Demo:
         return child
 
     def _credentials(self) -> dict[str, str]:
-        """The store's token, handed to the rules daemon as systemd does it."""
-        token = os.environ.get("INFLUX_TOKEN")
-        if self.settings.influx is None or not token:
-            return {}
+        """The key of the cards' names and the store's token, handed to the daemons as systemd does it."""
         directory = self.directory / "credentials"
         directory.mkdir(mode=0o700, exist_ok=True)
-        (directory / "influx-influx").write_text(token)
+        (directory / CARD_KEY).write_text(secrets.token_hex(CARD_KEY_BYTES))
+        token = os.environ.get("INFLUX_TOKEN")
+        if self.settings.influx is not None and token:
+            (directory / "influx-influx").write_text(token)
         return {"CREDENTIALS_DIRECTORY": str(directory)}
 
     async def _show(self, site: SiteFile, address: str) -> dict[str, str]:
@@ -201,17 +205,16 @@ class _Demo:
         """What the retained ledgers and statuses, the event journal and the truth say."""
         edge, rules, devices = await _retained(site)
         history = EventHistory(state_directory(site) / "events")
-        passages = await asyncio.to_thread(history.recent_events, PASSAGES_MOST, (PASSAGE,))
-        truth = json.loads((self.directory / "truth.json").read_text())
-        if self.settings.duration_s is None:  # interrupted: what had not yet crossed by then is not to be expected
-            now_us = time.time_ns() // 1000 - round(SETTLE_S * US_PER_S)
-            truth["passages"] = [p for p in truth["passages"] if p["crosses_us"] < now_us]
+        events = await asyncio.to_thread(history.recent_events, EVENTS_MOST, truth.TYPES)
+        happened = json.loads((self.directory / "truth.json").read_text())
+        if self.settings.duration_s is None:  # interrupted
+            happened = truth.until(happened, time.time_ns() // 1000 - round(SETTLE_S * US_PER_S))
         known = {
             name: structs.replace(status, state=states.get(name, status.state))  # they are offline by now
             for name, status in devices.items()
             if name != site.site.gateway
         }
-        return report(edge, rules, known, passages, truth)
+        return report(edge, rules, known, events, happened)
 
     async def _stop_all(self) -> None:
         for child in reversed(self.children):
@@ -290,10 +293,9 @@ def _is_free(port: int) -> bool:
 
 
 def _summary(screen: Console, made: dict[str, Any], wrong: list[str], settings: DemoSettings) -> None:
-    truth, book = made["truth"], made["ledger"]
+    book = made["ledger"]
     screen.print(
-        f"{truth['detected']} of {truth['passages']} passages detected, {truth['wrong_direction']} with the wrong "
-        f"direction, {truth['ghosts']} ghosts; ledger {'balanced' if book['balanced'] else 'NOT balanced'}: "
+        f"{truth.summary(made['truth'])}; ledger {'balanced' if book['balanced'] else 'NOT balanced'}: "
         f"{book['tag_reads']['heard']} tag reads and {book['readings']['heard']} readings heard, "
         f"{book['points']['stored']} of {book['points']['made']} points stored; read to store "
         f"p50 {made['latency_ms']['p50']:.0f} ms, p99 {made['latency_ms']['p99']:.0f} ms",

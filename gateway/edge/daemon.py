@@ -34,7 +34,9 @@ from gateway.edge.ledger import edge_ledger, write_ledger
 from gateway.edge.publish import Publisher
 from gateway.edge.supervisor import Supervisor
 from gateway.health import PREFIX, Health
+from gateway.identity import identities_of
 from gateway.logs import configure, get_log
+from readers.driver import Kind
 from readers.errors import ConfigError
 from readers.registry import driver
 
@@ -63,8 +65,10 @@ class Edge:
         self._state_dir = state_dir
         self._log = get_log()
         self._started_us = now_us()
+        has_cards = any(driver(reader.driver).kind is Kind.CARD for reader in site.reader)
+        identities = identities_of(site.cards, is_key_needed=has_cards)
         self.journal = Journal(state_dir / "journal", self.gateway, site.journal, self.health)
-        self.intake = Intake(self.gateway, self.journal, self.health)
+        self.intake = Intake(self.gateway, self.journal, self.health, identities=identities)
         self.supervisors = [
             Supervisor(reader, driver(reader.driver), driver_settings(reader), self.intake, self.health)
             for reader in site.reader
@@ -189,7 +193,7 @@ class _Figures(Collector):
         judged = CounterMetricFamily(f"{PREFIX}judged_items", "Items judged by the rules", labels=["kind"])
         dropped = CounterMetricFamily(f"{PREFIX}dropped_items", "Items never to be judged", labels=["kind", "reason"])
         queued = GaugeMetricFamily(f"{PREFIX}queued_items", "Items on their way", labels=["kind"])
-        for kind, account in (("reads", ledger.tag_reads), ("readings", ledger.readings), ("signals", ledger.signals)):
+        for kind, account in ledger.accounts.items():
             heard.add_metric([kind], account.heard)
             judged.add_metric([kind], account.judged)
             queued.add_metric([kind], account.queued)

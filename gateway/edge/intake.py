@@ -5,16 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
+from gateway.config.models import IdentityStyle
 from gateway.contract.batches import ITEM_KINDS, MOST_ITEMS, Batch, TickBatch, carried
 from gateway.edge.journal import Journal
 from gateway.edge.normalise import Normaliser
 from gateway.edge.watched import DeviceState, Watched
 from gateway.health import Health
+from gateway.identity import Identities, is_random, redacted
 from gateway.logs import get_log
 from readers.driver import Kind, Report
-from readers.observations import Observation, Readings, Rejected, Signals, TagReads
+from readers.observations import (
+    CardReads,
+    Condition,
+    DeviceInfo,
+    InForce,
+    Observation,
+    Readings,
+    Rejected,
+    Signals,
+    TagReads,
+    Watching,
+)
 
 GATHER_LEAST_S: Final = 0.02
 GATHER_MOST_S: Final = 0.05
@@ -22,6 +36,8 @@ GATHER_PER_READER_S: Final = 0.0005  # more readers, fewer flushes: the cost of 
 REASONS_MOST: Final = 64  # of rejection, per kind; a driver has a fixed set
 TICK_S: Final = 1.0
 _NS_PER_US: Final = 1_000
+_LOST: Final = {Kind.RFID: "reads", Kind.CARD: "cards", Kind.METER: "readings", Kind.MACHINE: "signals"}
+"""What a frame held that was thrown away."""
 
 
 def now_us() -> int:
@@ -29,14 +45,28 @@ def now_us() -> int:
     return time.time_ns() // _NS_PER_US
 
 
+Told = DeviceInfo | InForce | Watching | Condition
+
+
 class Intake:
     """Takes the observations of all readers.
+
+    Args:
+        identities: how cards are named; None where nobody said so, and no card is taken.
 
     Attributes:
         heard: items reported by the drivers since the epoch began, by kind.
     """
 
-    def __init__(self, gateway: str, journal: Journal, health: Health, clock: Callable[[], int] = now_us) -> None:
+    def __init__(
+        self,
+        gateway: str,
+        journal: Journal,
+        health: Health,
+        clock: Callable[[], int] = now_us,
+        *,
+        identities: Identities | None = None,
+    ) -> None:
         self._gateway = gateway
         self._journal = journal
         self._now_us = clock
@@ -47,6 +77,11 @@ class Intake:
         self._flush_due: asyncio.TimerHandle | None = None
         self._gather_s = GATHER_LEAST_S
         self._later: set[DeviceState] = set()
+        self._identities = identities if identities is not None and identities.can_name else None
+        self._tells_numbers = identities is not None and identities.style is IdentityStyle.RAW
+        self._typed = health.counter(
+            "keypad_entries_dropped_total", "What was typed along with cards: neither kept nor told", ("reader",)
+        )
         self._rejected = health.counter(
             "rejected_total", "Frames and reports that were thrown away, by reason", ("reader", "reason")
         )
@@ -64,6 +99,10 @@ class Intake:
     def gathered(self, kind: str) -> int:
         """Items that wait for the next flush."""
         return sum(normaliser.gathered for normaliser in self._normalisers) if kind == "reads" else 0
+
+    def hides_numbers(self, kind: Kind) -> bool:
+        """Whether texts of such a reader may hold what this site does not tell: the numbers of cards."""
+        return kind is Kind.CARD and not self._tells_numbers
 
     def reader(
         self, name: str, driver: str, kind: Kind, read_points: Mapping[int, str], sources: Sequence[str]
@@ -90,7 +129,7 @@ class Intake:
             reasons.add(reason)
             self._rejected.labels(name, reason).inc(observed.count)
             if observed.reads_lost:
-                lost = "readings" if kind is Kind.METER else "reads"
+                lost = _LOST[kind]
                 self.heard[lost] += observed.reads_lost
                 self._journal.lose(lost, f"rejected_{reason}", observed.reads_lost)
 
@@ -110,16 +149,14 @@ class Intake:
                     self._flush_reads(normaliser)
                 elif self._flush_due is None:
                     self._flush_due = self._loop.call_later(self._gather_s, self.flush)
-            elif isinstance(observed, Readings):
-                self._journal_now("readings", len(observed), normaliser.readings(observed))
-                watched.heard(observed.source, len(observed), self._now_us())
-            elif isinstance(observed, Signals):
-                self._journal_now("signals", len(observed), normaliser.signals(observed))
-                watched.heard(observed.source, len(observed), self._now_us())
+            elif isinstance(observed, CardReads | Readings | Signals):
+                self._take(normaliser, observed)
+                source = None if isinstance(observed, CardReads) else observed.source
+                watched.heard(source, len(observed), self._now_us())
             elif isinstance(observed, Rejected):
                 reject(observed)
             else:
-                watched.observe(observed, self._now_us())
+                watched.observe(self._shown(kind, observed), self._now_us())
 
         return watched, report
 
@@ -162,6 +199,36 @@ class Intake:
         if normaliser.gathered:
             heard, normaliser.heard = normaliser.heard, 0
             self._journal.append(*normaliser.flush(), heard={"reads": heard})
+
+    def _take(self, normaliser: Normaliser, observed: CardReads | Readings | Signals) -> None:
+        if isinstance(observed, Readings):
+            self._journal_now("readings", len(observed), normaliser.readings(observed))
+        elif isinstance(observed, Signals):
+            self._journal_now("signals", len(observed), normaliser.signals(observed))
+        else:
+            self._cards(normaliser, observed)
+
+    def _cards(self, normaliser: Normaliser, observed: CardReads) -> None:
+        """Journal the cards that have a name; the others are counted as dropped."""
+        self._typed.labels(normaliser.reader).inc(sum(card.keys is not None for card in observed.cards))
+        if self._identities is None:
+            self._lose_cards("no_card_key", len(observed))
+            return
+        kept = [card for card in observed.cards if not is_random(card.identity)]
+        self._lose_cards("random_number", len(observed) - len(kept))
+        batches = normaliser.cards(CardReads(observed.received_at_us, kept), self._identities)
+        self._journal_now("cards", len(kept), batches)
+
+    def _shown(self, kind: Kind, observed: Told) -> Told:
+        """What may be told of it."""
+        if isinstance(observed, Condition) and self.hides_numbers(kind):
+            return replace(observed, key=redacted(observed.key), detail=redacted(observed.detail))
+        return observed
+
+    def _lose_cards(self, reason: str, count: int) -> None:
+        if count:
+            self.heard["cards"] += count
+            self._journal.lose("cards", reason, count)
 
     def _journal_now(self, kind: str, count: int, batches: list[Batch]) -> None:
         self.heard[kind] += count

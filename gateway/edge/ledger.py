@@ -25,6 +25,7 @@ def edge_ledger(gateway: str, journal: Journal, intake: Intake) -> EdgeLedger:
         tag_reads=_account("reads", journal, intake),
         readings=_account("readings", journal, intake),
         signals=_account("signals", journal, intake),
+        cards=_account("cards", journal, intake),
     )
 
 

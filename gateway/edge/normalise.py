@@ -14,6 +14,8 @@ from gateway.contract.batches import (
     MOST_ITEMS,
     NUMBER_MOST,
     Batch,
+    CardBatch,
+    CardRead,
     ReadBatch,
     Reading,
     ReadingBatch,
@@ -22,7 +24,8 @@ from gateway.contract.batches import (
     TagRead,
     carried,
 )
-from readers.observations import Readings, Signals, TagReads
+from gateway.identity import Identities
+from readers.observations import CardReads, Readings, Signals, TagReads
 
 HEX_KEPT: Final = 100_000  # distinct tags whose text is remembered: about 20 MB at 96 bits
 OFFSET_STEP_US: Final = 1_000  # a clock offset that moved less is within the jitter of any network
@@ -58,7 +61,7 @@ class Normaliser:
     """The observations of one reader in the terms of the site.
 
     Reads gather until `flush`, so that a reader that reports one tag at a time makes no more messages than another;
-    readings and signals are batches at once.
+    cards, readings and signals are batches at once.
 
     Attributes:
         heard: reads taken since the last flush, counted as the driver reported them.
@@ -66,7 +69,7 @@ class Normaliser:
 
     def __init__(self, gateway: str, reader: str, read_points: Mapping[int, str]) -> None:
         self._gateway = gateway
-        self._reader = reader
+        self.reader = self._reader = reader
         self._points = _Points(reader, read_points)
         self._reads: list[TagRead] = []
         self._received_at_us = 0
@@ -116,6 +119,28 @@ class Normaliser:
                 clock_offset_us=carried(self._offset_us),
             )
             for part in _parts(reads)
+        ]
+
+    def cards(self, observed: CardReads, identities: Identities) -> list[Batch]:
+        """Cards presented together as batches, by the names of the site; what was typed along with them stays behind.
+
+        Raises:
+            ConfigError: the key to name them is missing.
+        """
+        rows = [
+            CardRead(
+                card=identities.name(card.identity),
+                technology=card.identity.technology.value,
+                read_point=self._points[card.antenna_port],
+                antenna_port=card.antenna_port,
+                seen_at_us=observed.received_at_us,
+                part=card.identity.part.value,
+            )
+            for card in observed.cards
+        ]
+        return [
+            CardBatch(gateway=self._gateway, device=self._reader, received_at_us=observed.received_at_us, cards=part)
+            for part in _parts(rows)
         ]
 
     def readings(self, observed: Readings) -> list[Batch]:

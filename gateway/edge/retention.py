@@ -1,7 +1,7 @@
 """How long rows stay: judged ones as evidence for a time and a size, unjudged ones until a hard bound.
 
 Whole segments are deleted. Beyond the hard bound segments are written anew without their telemetry: tag reads first,
-then readings and signals, status and ticks last, each from the oldest segment on; every item is counted.
+then readings and signals, then cards, status and ticks last, each from the oldest segment on; every item is counted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gateway.config.models import Journal as Settings
 from gateway.edge import segment
 from gateway.edge.segment import Summary
 
-STAGES: Final = (("reads",), ("readings", "signals"), ("status", "tick"))
+STAGES: Final = (("reads",), ("readings", "signals"), ("cards",), ("status", "tick"))
 US_PER_DAY: Final = 86_400_000_000
 
 

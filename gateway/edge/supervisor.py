@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from gateway.config.models import Reader
 from gateway.edge.intake import Intake, now_us
 from gateway.edge.watched import Watched
 from gateway.health import Health
+from gateway.identity import redacted
 from gateway.links import open_link
 from gateway.logs import get_log
 from readers.driver import DriverSettings, DriverSpec, Port
@@ -71,6 +73,7 @@ class Supervisor:
         self._last_fault = ""
         self._repeated = 0
         self.watched: Watched
+        self._hides_numbers = intake.hides_numbers(spec.kind)
         self.watched, self._report = intake.reader(
             reader.name, spec.name, spec.kind, reader.read_points, settings.sources()
         )
@@ -115,7 +118,7 @@ class Supervisor:
                 raise ConfigError(f"reader[{self._reader.name}]: {error}") from error
             return self._failed("configuration", "reader_misconfigured", error, level="error")
         except Exception as error:  # noqa: BLE001  # the one place: a bug in one driver must not stop the others
-            self._health.trouble(self._log, "driver_failed", level="error", exc_info=error)
+            self._tell_bug(error)
             return self._failed("driver_failed", "driver_restarted", error)
 
     async def _connect(self) -> Port:
@@ -133,18 +136,28 @@ class Supervisor:
             self._log.info("port_close_failed", error=error)
 
     def _failed(self, reason: str, event: str, error: Exception, level: str = "warning") -> float:
+        said = redacted(str(error)) if self._hides_numbers else str(error)
         line = self.watched.devices[self._reader.name]
         online_s = (now_us() - line.since_us) / US_PER_S if line.proven else 0.0
         wait_s = self._backoff.after(online_s)
-        fault = f"{event}: {error}"
+        fault = f"{event}: {said}"
         # The same fault again is a counter, and a line when it ends: a dead reader must not fill the log.
         if fault != self._last_fault or online_s:
+            told = f"{type(error).__name__}: {said}"
             self._health.trouble(
-                self._log, event, level=level, error=error, retry_in_s=round(wait_s, 1), repeated=self._repeated
+                self._log, event, level=level, error=told, retry_in_s=round(wait_s, 1), repeated=self._repeated
             )
             self._last_fault, self._repeated = fault, 0
         else:
             self._health.count_trouble(event, level)
             self._repeated += 1
-        self.watched.link_failed(reason, str(error), now_us())
+        self.watched.link_failed(reason, said, now_us())
         return wait_s
+
+    def _tell_bug(self, error: Exception) -> None:
+        if not self._hides_numbers:
+            self._health.trouble(self._log, "driver_failed", level="error", exc_info=error)
+            return
+        told = f"{type(error).__name__}: {redacted(str(error))}"  # the traceback without its last line, the message
+        where = "".join(traceback.format_tb(error.__traceback__))
+        self._health.trouble(self._log, "driver_failed", level="error", error=told, exception=where)

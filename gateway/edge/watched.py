@@ -14,7 +14,7 @@ from gateway.contract.batches import Condition, StatusBatch
 from gateway.logs import clean
 from readers import observations
 from readers.driver import Kind
-from readers.observations import DeviceInfo, Severity, Watching
+from readers.observations import DeviceInfo, InForce, Severity, Watching
 
 CONDITIONS_MOST: Final = 64  # per device; a driver's conditions are a fixed set times its antennas
 DETAIL_MOST: Final = 300
@@ -41,6 +41,7 @@ class DeviceState:
         self._info = DeviceInfo()
         self._watched: tuple[str, ...] = ()
         self._conditions: dict[tuple[str, str], Condition] = {}
+        self._in_force: dict[str, str] = {}
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -63,6 +64,7 @@ class DeviceState:
         self.proven = False
         self._watched = ()
         self._conditions.clear()
+        self._in_force.clear()
         self._link = (reason, clean(detail, DETAIL_MOST))
         self._settle(now_us)
 
@@ -74,6 +76,13 @@ class DeviceState:
     def watch(self, watched: Sequence[str], now_us: int) -> None:
         """The driver says what is being watched from now on."""
         self._watched = tuple(sorted(watched))
+        self.prove(now_us)
+
+    def takes(self, observed: InForce, now_us: int) -> None:
+        """The driver says which settings are in force."""
+        for name, value in observed.values.items():
+            if name in self._in_force or len(self._in_force) < CONDITIONS_MOST:
+                self._in_force[clean(name, DETAIL_MOST)] = clean(value, DETAIL_MOST)
         self.prove(now_us)
 
     def silent(self, now_us: int) -> None:
@@ -115,6 +124,7 @@ class DeviceState:
             heard=self.heard,
             reconnects=self.reconnects,
             clock_offset_us=self.clock_offset_us,
+            in_force=dict(self._in_force),
         )
 
     def _settle(self, now_us: int) -> None:
@@ -177,13 +187,15 @@ class Watched:
                 if not device.proven:
                     self._change(device, lambda d: d.prove(now_us))
 
-    def observe(self, observed: DeviceInfo | Watching | observations.Condition, now_us: int) -> None:
+    def observe(self, observed: DeviceInfo | InForce | Watching | observations.Condition, now_us: int) -> None:
         """Take what is not telemetry."""
         device = self.devices.get(observed.source or self.reader)
         if device is None:
             raise ValueError(f"reader {self.reader}: its driver speaks of {observed.source!r}, which it does not have")
         if isinstance(observed, DeviceInfo):
             self._change(device, lambda d: d.info(observed, now_us))
+        elif isinstance(observed, InForce):
+            self._change(device, lambda d: d.takes(observed, now_us))
         elif isinstance(observed, observations.Condition):
             self._change(device, lambda d: d.condition(observed, now_us))
         elif not observed.active and observed.source is not None:
@@ -198,7 +210,7 @@ class Watched:
     def _names(self, observed: Watching, device: DeviceState) -> list[str]:
         if not observed.active:
             return []
-        if self._kind is Kind.METER:
+        if self._kind in (Kind.METER, Kind.MACHINE):
             return [device.device]
         return [self._read_point(port) for port in observed.antenna_ports]
 

@@ -21,3 +21,39 @@ def gen2_crc16(data: bytes) -> int:
     Source: GS1 EPC Gen2 air interface, annex F (ISO/IEC 13239); checked against tag notifications of two vendors.
     """
     return binascii.crc_hqx(data, _CRC16_ONES) ^ _CRC16_ONES
+
+
+_MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def mcrf4xx_crc16(data: bytes) -> int:
+    """CRC-16/MCRF4XX: polynomial 8408 from the low end, preset FFFF, not complemented: UHFReader, CF.
+
+    It is the mirror image of the CRC that `binascii` has. Source: catalogue of parametrised CRC algorithms.
+    """
+    mirrored = binascii.crc_hqx(data.translate(_MIRRORED), _CRC16_ONES)
+    return _MIRRORED[mirrored >> 8] | _MIRRORED[mirrored & _BYTE] << 8
+
+
+def _reflected_table(polynomial: int) -> tuple[int, ...]:
+    table = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = crc >> 1 ^ polynomial if crc & 1 else crc >> 1
+        table.append(crc)
+    return tuple(table)
+
+
+_MODBUS: Final = _reflected_table(0xA001)
+
+
+def crc16_modbus(data: bytes) -> int:
+    """CRC-16/MODBUS: polynomial A001 from the low end, preset FFFF, sent low byte first.
+
+    Source: MODBUS over Serial Line V1.02, 6.2.2.
+    """
+    crc = _CRC16_ONES
+    for byte in data:
+        crc = crc >> 8 ^ _MODBUS[(crc ^ byte) & _BYTE]
+    return crc

@@ -13,7 +13,9 @@ Two pairs of delimiters exist, BB..7E and AA..DD, all else being equal. Both mar
 length alone says where a frame ends. RCP readers (Phychips) look alike but put a CRC-16 after their end mark: they fail
 the checks here.
 
-Source: MagicRF M100 and YRM100 manual V2.1; R200 manual V2.3.3.
+The parameters of Select, Query and memory commands are in `readers.codecs.m100_access`.
+
+Source: MagicRF M100 and YRM100 manual V2.1; R200 manual V2.3.3; Unit RFID-UHF protocol (M5Stack).
 Seen on: published frames of YRM100 and R200 modules only (`tests/vectors/rfid/m100.toml`), no module in our hands.
 """
 
@@ -66,9 +68,20 @@ class Command(IntEnum):
     INFO = 0x03
     SET_REGION = 0x07
     GET_REGION = 0x08
+    GET_SELECT = 0x0B
+    SET_SELECT = 0x0C
+    GET_QUERY = 0x0D
+    SET_QUERY = 0x0E
+    SELECT_MODE = 0x12
     POLL = 0x22
     MULTI_POLL = 0x27
     STOP = 0x28
+    READ = 0x39
+    WRITE = 0x49
+    HOP_CHANNELS = 0xA9
+    GET_CHANNEL = 0xAA
+    SET_CHANNEL = 0xAB
+    SET_HOPPING = 0xAD
     SET_POWER = 0xB6
     GET_POWER = 0xB7
     ERROR = 0xFF  # in responses: the command failed
@@ -83,9 +96,12 @@ class Info(IntEnum):
 
 
 class ErrorCode(IntEnum):
-    """First parameter of an error response."""
+    """First parameter of an error response. A0 to EF carry a tag's own error in their low half, see `m100_access`."""
 
+    READ_FAILED = 0x09
+    WRITE_FAILED = 0x10
     NO_TAG = 0x15  # the normal end of an empty inventory round
+    WRONG_PASSWORD = 0x16
     UNKNOWN_COMMAND = 0x17
     NO_FREE_CHANNEL = 0x20
 
@@ -132,24 +148,28 @@ class TagNotice:
         found, right = int.from_bytes(parameters[-2:], "big"), gen2_crc16(parameters[1:-2])
         if check_crc and found != right:
             raise FrameError("air_crc", f"the tag's CRC is {found:04X}, {right:04X} would be right", parameters)
-        xpc_bytes = 0
-        if pc_bits & _PC_XPC:
-            second = int.from_bytes(parameters[3:5], "big") & _XPC_SECOND
-            xpc_bytes = 2 * _WORD_BYTES if second else _WORD_BYTES
-            if xpc_bytes > size:
-                raise FrameError("length", f"PC {pc_bits:04X} announces an XPC word that did not come", parameters)
+        xpc, epc = without_xpc(pc_bits, parameters[3:-2])
         rssi = parameters[0]
-        return cls(
-            rssi_dbm=rssi - _BYTE if rssi & _NEGATIVE else rssi,
-            pc_bits=pc_bits,
-            epc=parameters[3 + xpc_bytes : -2],
-            xpc=parameters[3 : 3 + xpc_bytes],
-        )
+        return cls(rssi_dbm=rssi - _BYTE if rssi & _NEGATIVE else rssi, pc_bits=pc_bits, epc=epc, xpc=xpc)
 
     def parameters(self) -> bytes:
         """The parameters as a reader sends them."""
         air = self.pc_bits.to_bytes(2, "big") + self.xpc + self.epc
         return bytes([self.rssi_dbm % _BYTE]) + air + gen2_crc16(air).to_bytes(2, "big")
+
+
+def without_xpc(pc_bits: int, sent: bytes) -> tuple[bytes, bytes]:
+    """The XPC words, of which most tags have none, and the EPC, out of what a tag sent behind its PC word.
+
+    Raises:
+        FrameError: `length` when the PC word announces XPC words that did not come.
+    """
+    if not pc_bits & _PC_XPC:
+        return b"", sent
+    size = 2 * _WORD_BYTES if int.from_bytes(sent[:2], "big") & _XPC_SECOND else _WORD_BYTES
+    if size > len(sent):
+        raise FrameError("length", f"PC {pc_bits:04X} announces an XPC word that did not come", sent)
+    return sent[:size], sent[size:]
 
 
 def pc_bits_for(epc: bytes) -> int:

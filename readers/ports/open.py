@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from readers.driver import DriverSpec, LineDefaults, Port
 from readers.errors import ConfigError
 from readers.ports.echo import EchoStrippingPort
+from readers.ports.mqtt import DEFAULT_PORT, open_mqtt, topic_fault
+from readers.ports.pcsc import open_pcsc
 from readers.ports.rfc2217 import open_rfc2217
 from readers.ports.serial import LineSettings, open_tty
 from readers.ports.tcp import TlsSettings, open_tcp
@@ -18,22 +20,27 @@ __all__ = ["LineSettings", "TlsSettings", "check_port_url", "open_port"]
 
 _NETWORK: Final = ("tcp", "tls")
 _LINE: Final = ("serial", "socket", "rfc2217")
+_NAMED: Final = {"pcsc": "pcsc:READER NAME"}
+"""Forms of the drivers that name them in `schemes`: a scheme, and a name that is no host."""
 _SHOWN: Final = {
     "tcp": "tcp://HOST[:PORT]",
     "tls": "tls://HOST[:PORT]",
     "serial": "/dev/serial/by-id/NAME",
     "socket": "socket://HOST:PORT",
     "rfc2217": "rfc2217://HOST:PORT",
+    "mqtt": "mqtt://HOST[:PORT]/TOPIC",
+    **_NAMED,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A URL that was understood; `host` is a path for serial lines."""
+    """A URL that was understood; `host` is a path for serial lines, and the reader's name for PC/SC."""
 
     scheme: str
     host: str
     port: int
+    topic: str = ""
 
 
 async def open_port(
@@ -53,6 +60,10 @@ async def open_port(
     wanted = line or LineSettings()
     settings = wanted.over(spec.line or LineDefaults(baud=9600))
     port: Port
+    if target.scheme == "pcsc":
+        return await open_pcsc(target.host)
+    if target.scheme == "mqtt":
+        return await open_mqtt(target.host, target.port, target.topic)
     if target.scheme == "serial":
         port = open_tty(target.host, settings)
     elif target.scheme == "rfc2217":
@@ -74,6 +85,10 @@ def _understand(url: str, spec: DriverSpec[Any]) -> tuple[_Target | None, list[s
     forms = " or ".join(_SHOWN[scheme] for scheme in allowed)
     if url.startswith("/"):
         scheme, parts = "serial", None
+    elif (named := url.partition(":")[0]) in _NAMED:
+        scheme, parts = named, None
+    elif url.startswith("mqtt://"):
+        scheme, parts = "mqtt", None
     else:
         try:
             parts = urlsplit(url)
@@ -82,20 +97,28 @@ def _understand(url: str, spec: DriverSpec[Any]) -> tuple[_Target | None, list[s
         scheme = parts.scheme
     if scheme not in _SHOWN:
         near = difflib.get_close_matches(scheme, _SHOWN, n=1)
-        hint = f"; did you mean {near[0]}://?" if near else ""
+        hint = f"; did you mean {near[0]}{':' if near[0] in _NAMED else '://'}?" if near else ""
         return None, [f"port {url!r} has no known scheme{hint}; allowed for driver {spec.name}: {forms}"]
     if scheme not in allowed:
-        what = "a serial line" if scheme in _LINE else "a network connection"
+        what = _NAMED.get(scheme) or ("a serial line" if scheme in _LINE else "a network connection")
         return None, [f"port {url!r}: driver {spec.name} does not speak over {what}; allowed: {forms}"]
+    if scheme in _NAMED:
+        name = url.partition(":")[2].strip()
+        return (_Target(scheme, name, 0), []) if name else (None, [f"port {url!r} names no reader; write {forms}"])
     if scheme == "serial":
         return _understand_line(url, parts)
+    if scheme == "mqtt":
+        return _understand_topic(url, spec.name)
     assert parts is not None
     return _understand_host(url, parts, {"tcp": spec.tcp_port, "tls": spec.tls_port}.get(scheme), spec.name)
 
 
 def _allowed(spec: DriverSpec[Any]) -> list[str]:
     """A serial protocol may come over plain TCP too, from a device server in raw mode."""
-    return [*(_LINE if spec.line is not None else ()), *_NETWORK]
+    has_stream = spec.line is not None or spec.tcp_port is not None or spec.tls_port is not None
+    is_stream = has_stream or all(scheme == "mqtt" for scheme in spec.schemes)
+    named = [scheme for scheme in spec.schemes if scheme in _SHOWN]
+    return [*named, *(_LINE if spec.line is not None else ()), *(_NETWORK if is_stream else ())]
 
 
 def _understand_line(url: str, parts: SplitResult | None) -> tuple[_Target | None, list[str]]:
@@ -105,6 +128,22 @@ def _understand_line(url: str, parts: SplitResult | None) -> tuple[_Target | Non
     if not path.startswith("/dev/") or path.endswith("/"):
         return None, [f"port {url!r}: a serial line is a path below /dev, best one of /dev/serial/by-id/"]
     return _Target("serial", path, 0), []
+
+
+def _understand_topic(url: str, driver: str) -> tuple[_Target | None, list[str]]:
+    """A topic may hold # and ?, which mean something else in other URLs."""
+    before, _, topic = url.removeprefix("mqtt://").partition("/")
+    broker = f"mqtt://{before}"
+    try:
+        parts = urlsplit(broker)
+    except ValueError as error:
+        return None, [f"port {url!r} is no URL ({error}); write {_SHOWN['mqtt']}"]
+    target, faults = _understand_host(broker, parts, DEFAULT_PORT, driver)
+    if fault := topic_fault(topic):
+        faults = [*faults, f"port {_without_user(url) if '@' in before else url!r} {fault}; write {_SHOWN['mqtt']}"]
+    if target is None or faults:
+        return None, faults
+    return _Target("mqtt", target.host, target.port, topic), []
 
 
 def _understand_host(

@@ -20,7 +20,7 @@ from typing import Final, Self
 from readers.driver import Port, Report
 from readers.errors import ReaderError
 from readers.obis import ObisCode
-from readers.observations import CardReads, Observation, Readings, Signals, TagReads
+from readers.observations import CardReads, InForce, Observation, Readings, Signals, TagReads
 from readers.ports.base import PassingPort
 
 MAX_BYTES: Final = 16 << 20
@@ -45,6 +45,8 @@ def described(observation: Observation) -> Iterator[dict[str, Plain]]:
     elif isinstance(observation, Signals):
         for signal in observation.signals:
             yield {"kind": "signal", **_source(observation.source), **_fields(signal)}
+    elif isinstance(observation, InForce):
+        yield {"kind": "in_force", **_source(observation.source), **dict(observation.values)}
     else:
         kind = type(observation).__name__
         yield {"kind": {"DeviceInfo": "device_info"}.get(kind, kind.lower()), **_fields(observation)}

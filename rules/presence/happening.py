@@ -28,6 +28,8 @@ class Happening(NamedTuple):
     confidence: float
     is_late: bool
     dwell_s: float | None = None
+    pc_bits: int | None = None
+    tid: str | None = None
 
     def id(self, gateway: str) -> str:
         """The same for the same reads."""

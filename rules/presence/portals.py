@@ -29,6 +29,7 @@ class Session(msgspec.Struct, array_like=True, gc=False):
         origin_us: the zero of the moments of `outer` and `inner`, which are kept by portal.
         lead: the portal that received most power so far; silent_from: its count of watched slices at the last read.
         is_late: nothing but old reads so far.
+        pc_bits, tid: what a reader said of the tag beside its EPC.
     """
 
     origin_us: int
@@ -41,6 +42,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     sequence_from: int
     sequence_to: int
     is_late: bool
+    pc_bits: int | None = None
+    tid: str | None = None
 
 
 class PortalRow(msgspec.Struct, array_like=True):
@@ -173,10 +176,12 @@ class Portals:
             if session is None:
                 session = sessions[epc] = Session(
                     cell.first_us, cell.last_us, gate.name, gate.watched, {}, {}, [point],
-                    cell.sequence_from, cell.sequence_to, is_late=True,
+                    cell.sequence_from, cell.sequence_to, is_late=True, pc_bits=cell.pc_bits,
                 )  # fmt: skip
                 gate.enrol(gate.watched, epc)
             dirty.add(epc)
+            if session.tid is None:
+                session.tid = cell.tid
             sides = session.outer if is_outer else session.inner
             side = sides.get(gate.name)
             if side is None:
@@ -240,6 +245,9 @@ class Portals:
                 session.sequence_to,
                 round(share * verdict.certainty, 3),
                 session.is_late,
+                None,
+                session.pc_bits,
+                session.tid,
             )
         )
 

@@ -41,6 +41,7 @@ class Cell(msgspec.Struct, array_like=True, gc=False):
         strongest_dbm: None where the reader does not say.
         first_us, last_us: when the tag was first and last seen.
         sequence_from, sequence_to: batches that brought them.
+        pc_bits, tid: of the first of them, where the reader says so.
     """
 
     reads: int
@@ -50,6 +51,8 @@ class Cell(msgspec.Struct, array_like=True, gc=False):
     last_us: int
     sequence_from: int
     sequence_to: int
+    pc_bits: int | None = None
+    tid: str | None = None
 
 
 class Source(msgspec.Struct, array_like=True):
@@ -166,7 +169,9 @@ class Reorder:
             if first_us is None or not 0 <= seen_us - first_us <= SPAN_US:
                 first_us = seen_us
             if cell is None:
-                here[read.epc] = Cell(count, power, rssi_dbm, first_us, seen_us, sequence, sequence)
+                here[read.epc] = Cell(
+                    count, power, rssi_dbm, first_us, seen_us, sequence, sequence, read.pc_bits, read.tid
+                )
                 continue
             cell.reads += count
             cell.power += power
@@ -206,6 +211,8 @@ class Reorder:
             seen_us,
             batch.sequence,
             batch.sequence,
+            read.pc_bits,
+            read.tid,
         )
         row = self._slices.get(index) or self._open(index)
         floor_dbm = self._floors_dbm.get(read.read_point, LEAST_DBM)
@@ -247,6 +254,8 @@ def merge(cells: dict[str, Cell], epc: str, cell: Cell) -> None:
     old.last_us = max(old.last_us, cell.last_us)
     old.sequence_from = min(old.sequence_from, cell.sequence_from)
     old.sequence_to = max(old.sequence_to, cell.sequence_to)
+    old.pc_bits = cell.pc_bits if old.pc_bits is None else old.pc_bits
+    old.tid = old.tid or cell.tid
 
 
 def _power(rssi_dbm: float) -> int:

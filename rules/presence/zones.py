@@ -54,6 +54,7 @@ class Stay(msgspec.Struct, array_like=True, gc=False):
         heard: the slice that was judged when any zone heard it last.
         traces: what each zone heard, by zone.
         is_late: nothing but old reads speaks for it.
+        pc_bits, tid: what a reader said of the tag beside its EPC.
     """
 
     zone: str
@@ -63,6 +64,8 @@ class Stay(msgspec.Struct, array_like=True, gc=False):
     heard: int
     traces: dict[str, Trace]
     is_late: bool
+    pc_bits: int | None = None
+    tid: str | None = None
 
 
 class ZoneRow(msgspec.Struct, array_like=True):
@@ -234,9 +237,11 @@ class Zones:
             stay = stays.get(epc)
             last_us = cell.last_us
             if stay is None:
-                stay = stays[epc] = Stay(NOWHERE, 0, last_us, 0, index, {}, is_late=True)
+                stay = stays[epc] = Stay(NOWHERE, 0, last_us, 0, index, {}, is_late=True, pc_bits=cell.pc_bits)
                 self._glimpsed.setdefault(index + self._longest(), {})[epc] = None
             dirty.add(epc)
+            if stay.tid is None:
+                stay.tid = cell.tid
             stay.heard = index
             stay.last_us = max(stay.last_us, last_us)
             traces = stay.traces
@@ -372,5 +377,5 @@ def _happening(
     return Happening(
         kind, at_us, epc, stay.zone, old, trace.read_points[-1], None, trace.reads, tuple(trace.read_points),
         trace.strongest_dbm, trace.first_us, trace.last_us, trace.sequence_from, trace.sequence_to, share, stay.is_late,
-        dwell_s,
+        dwell_s, stay.pc_bits, stay.tid,
     )  # fmt: skip

@@ -17,10 +17,13 @@ MOST_KEYS: Final = 200_000
 """States of one rule at most: about 100 MB. Items of further keys are counted and raise nothing."""
 
 _CARRIED: Final[dict[str, tuple[str, ...]]] = {
+    "card": ("result", "technology", "part", "kind", "class", "registry"),
     "reading": ("quantity", "value", "unit", "phase", "tariff", "quality"),
     "signal": ("name", "value", "unit"),
     "status": ("state", "reason"),
 }
+_SHOWN: Final = ("name", "kind", "class", "result", "zone", "direction", "read_point", "device")
+"""What an alarm shows of a tag or a card."""
 
 
 class Clock(Protocol):
@@ -81,6 +84,16 @@ class Cause:
         if self.event is not None:
             return self.event.evidence
         gateway, epoch = self.where
+        if "card" in fields:
+            return Evidence(
+                gateway=gateway,
+                epoch=epoch,
+                sequence_from=self.sequence,
+                sequence_to=self.sequence,
+                reads=1,
+                read_points=(str(fields["read_point"]),),
+                last_seen_at_us=self.at_us,
+            )
         if "epc" not in fields:
             return Evidence(gateway=gateway, epoch=epoch, sequence_from=self.sequence, sequence_to=self.sequence)
         count, rssi_dbm = fields["count"], fields.get("rssi_dbm")
@@ -151,7 +164,7 @@ class Shape:
         subject = _text(fields, "subject") or ""
         carried: dict[str, Scalar] = {
             name: value
-            for name in _CARRIED.get(self.on, ("kind",))
+            for name in _CARRIED.get(self.on, ("kind", "class"))
             if (value := fields.get(name)) is not None and not isinstance(value, list)
         }
         if cause.event is not None:
@@ -203,7 +216,7 @@ def alarm_of(
 
 def details(on: str, fields: Fields) -> dict[str, Scalar]:
     """Values of an item that an alarm shows."""
-    names = _CARRIED.get(on, ("name", "kind", "zone", "direction", "read_point", "device"))
+    names = _CARRIED[on] if on in _CARRIED and on != "card" else _SHOWN
     return {name: value for name in names if (value := fields.get(name)) is not None and not isinstance(value, list)}
 
 

@@ -72,13 +72,13 @@ def carry_out(device: Device, link: Link, message: Node) -> Node | None:
         case "GET_ROSPECS":
             return _response(message, *(spec.snapshot() for spec in inventory.specs.values()))
         case "GET_ACCESSSPECS":
-            pass  # there are none
+            return _response(message, *inventory.access.snapshots())
         case "ADD_ACCESSSPEC":
-            raise RefusedError(Status.M_OVERFLOW_PARAMETER, "this reader holds 0 AccessSpecs (MaxNumAccessSpecs)")
-        case "DELETE_ACCESSSPEC" | "ENABLE_ACCESSSPEC" | "DISABLE_ACCESSSPEC":
-            if message.number("AccessSpecID") != ALL:
-                text = f"AccessSpec {message.number('AccessSpecID')} does not exist; there are none"
-                raise RefusedError(Status.A_INVALID, text, (), "AccessSpecID")
+            inventory.access.add(message.need("AccessSpec"), extensions=link.extensions)
+        case "DELETE_ACCESSSPEC":
+            inventory.access.delete(message.number("AccessSpecID"))
+        case "ENABLE_ACCESSSPEC" | "DISABLE_ACCESSSPEC":
+            inventory.access.switch(message.number("AccessSpecID"), on=message.name == "ENABLE_ACCESSSPEC")
         case "CLOSE_CONNECTION":
             link.closing = True
         case "GET_SUPPORTED_VERSION" if speaks_1_1:
@@ -117,6 +117,7 @@ def _configure(device: Device, link: Link, message: Node) -> None:
     device.configuration.apply(message, extensions=link.extensions)
     if message.number("ResetToFactoryDefault"):
         device.inventory.delete(ALL)
+        device.inventory.access.delete(ALL)
     if message.one("KeepaliveSpec") or message.number("ResetToFactoryDefault"):
         link.set_keepalive(device.configuration.keepalive_ms)
 

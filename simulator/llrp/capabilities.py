@@ -14,7 +14,7 @@ from simulator.llrp.identities import Identity, Region
 HOP_TABLE_ID: Final = 1
 _GEN2: Final = 1
 _CLIENT_REQUEST_MS: Final = 0
-_OPSPECS_PER_ACCESSSPEC: Final = 0
+_MOTOROLA_VERSION: Final = 1
 
 
 class Requested(IntEnum):
@@ -52,6 +52,8 @@ def capabilities(identity: Identity, request: Node) -> list[Node]:
         Requested.AIR_PROTOCOL: _air_protocol,
     }
     found = [make(identity) for part, make in parts.items() if wanted in (Requested.ALL, part)]
+    if identity.is_motorola and wanted == Requested.ALL:
+        found.append(_motorola())
     for custom in request.all("ImpinjRequestedData"):
         found += _impinj(identity, custom.number("RequestedData"))
     return found
@@ -114,8 +116,8 @@ def _llrp(identity: Identity) -> Node:
         MaxNumROSpecs=identity.max_rospecs,
         MaxNumSpecsPerROSpec=identity.max_specs_per_rospec,
         MaxNumInventoryParameterSpecsPerAISpec=1,
-        MaxNumAccessSpecs=0,  # the twin's radio carries no access operations, and it says so
-        MaxNumOpSpecsPerAccessSpec=_OPSPECS_PER_ACCESSSPEC,
+        MaxNumAccessSpecs=identity.max_accessspecs,
+        MaxNumOpSpecsPerAccessSpec=identity.max_opspecs,
     )
 
 
@@ -145,8 +147,23 @@ def _air_protocol(identity: Identity) -> Node:
     return node(
         "C1G2LLRPCapabilities",
         CanSupportBlockErase=0,
-        CanSupportBlockWrite=0,
+        CanSupportBlockWrite=int(identity.can_block_write),
         MaxNumSelectFiltersPerQuery=identity.max_filters,
+    )
+
+
+def _motorola() -> Node:
+    """As an FX9600 says it: phase, zones, antenna radio, logical antennas."""
+    return node(
+        "MotoAdvancedCapabilities",
+        Version=_MOTOROLA_VERSION,
+        CanSupportPhase=1,
+        CanSupportGPS=0,
+        CanSupportZone=1,
+        CanSupportAntennaRF=1,
+        CanSupportPeriodicTagReports=0,
+        CanSupportSledBattery=0,
+        CanSupportLogicalAntenna=1,
     )
 
 

@@ -105,8 +105,8 @@ class Configuration:
         self.state_value = self.state_value + 1 & 0xFFFFFFFF
 
     def _check(self, request: Node, *, extensions: bool) -> None:
-        check_custom(request, (), extensions=extensions)
         identity = self._identity
+        check_custom(request, (), extensions=extensions, motorola=identity.is_motorola)
         for child in request.children:
             path = (child.name,)
             match child.name:

@@ -4,7 +4,8 @@ Sources: `GET_READER_CAPABILITIES_RESPONSE` and `GET_READER_CONFIG_RESPONSE` tha
 Impinj Speedway R420, firmware 5.14.0 (model number, power, sensitivity, hop and mode tables, limits, default events and
 report); Zebra's FX Series integrator guide, page 143 (66,000 messages kept, oldest dropped); Impinj support article
 360010785700 (a link stays open without acknowledgements until LinkMonitorMode is on); support article 1500003045181
-(modes of the R700); ETSI EN 302 208 for the four upper channels; MIIT rule 205/2007 for the Chinese band.
+(modes of the R700); the project LLRPClient, which met an FX9600 of firmware 3.32.37.0 (manufacturer and model number,
+extensions); ETSI EN 302 208 for the four upper channels; MIIT rule 205/2007 for the Chinese band.
 What no source gives is marked `assumed` and is only plausible.
 """
 
@@ -16,9 +17,8 @@ from itertools import product
 from typing import Final
 
 from simulator.llrp.codec import VERSION_1_0_1, VERSION_1_1
-from simulator.llrp.shapes import IMPINJ
+from simulator.llrp.shapes import IMPINJ, MOTOROLA
 
-ZEBRA: Final = 10642
 NO_VENDOR: Final = 0
 
 
@@ -112,6 +112,9 @@ class Identity:
     default_events: frozenset[int]
     default_report: tuple[int, int]
     default_content: tuple[str, ...]
+    max_accessspecs: int
+    max_opspecs: int
+    can_block_write: bool
     reader_id: bytes = bytes.fromhex("001625FFFF112233")
     max_priority_levels: int = 1
 
@@ -119,6 +122,11 @@ class Identity:
     def is_impinj(self) -> bool:
         """Whether the Impinj extensions exist."""
         return self.manufacturer == IMPINJ
+
+    @property
+    def is_motorola(self) -> bool:
+        """Whether the extensions of Zebra's FX readers exist."""
+        return self.manufacturer == MOTOROLA
 
 
 _MS: Final = 1_000
@@ -171,6 +179,9 @@ def impinj_r420(region: Region = FCC) -> Identity:
         default_events=frozenset({_READER_EXCEPTION, _ANTENNA_EVENT}),
         default_report=(2, 1),
         default_content=("EnableAntennaID", "EnablePeakRSSI", "EnableFirstSeenTimestamp"),
+        max_accessspecs=1508,
+        max_opspecs=8,
+        can_block_write=True,
     )
 
 
@@ -195,8 +206,8 @@ def zebra_fx9600(region: Region = FCC) -> Identity:
     """A Zebra FX9600 with eight ports; keeps up to 66,000 messages for a client that is gone, always."""
     return Identity(
         name="FX9600",
-        manufacturer=ZEBRA,
-        model=96_008,  # assumed
+        manufacturer=MOTOROLA,
+        model=96_008,
         firmware="3.21.23.0",  # assumed
         versions=(VERSION_1_0_1,),
         region=region,
@@ -229,6 +240,9 @@ def zebra_fx9600(region: Region = FCC) -> Identity:
         default_events=frozenset({_READER_EXCEPTION, _ANTENNA_EVENT}),
         default_report=(1, 0),
         default_content=("EnableAntennaID", "EnablePeakRSSI", "EnableLastSeenTimestamp", "EnableTagSeenCount"),
+        max_accessspecs=16,  # assumed
+        max_opspecs=16,  # assumed
+        can_block_write=True,  # assumed
         reader_id=bytes.fromhex("84248DFFFE445566"),
     )
 
@@ -269,6 +283,9 @@ def plain(region: Region = ETSI, *, utc: bool = False) -> Identity:
         default_events=frozenset(),
         default_report=(1, 0),
         default_content=("EnableAntennaID",),
+        max_accessspecs=2,
+        max_opspecs=1,
+        can_block_write=False,
         reader_id=bytes.fromhex("0000000000000001"),
         max_priority_levels=8,
     )

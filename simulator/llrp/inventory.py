@@ -12,12 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
-from simulator.device import Radio
+from simulator.device import Radio, Sighting, TagMemory, WritableRadio
+from simulator.llrp.accessspecs import AccessSpecs, Work
 from simulator.llrp.codec import Node, RefusedError, Status, node
 from simulator.llrp.configuration import Configuration, Event
 from simulator.llrp.identities import Identity
 from simulator.llrp.reports import AT_END_OF_AISPEC, Collector, Content, Source, Trigger
-from simulator.llrp.rospecs import AntennaInventory, RoSpec, Start, State, read_rospec
+from simulator.llrp.rospecs import AntennaInventory, Level, RoSpec, Start, State, read_rospec
+from simulator.llrp.selects import filters_of, is_selected
+from simulator.llrp.tagmemory import of_sighting
 
 ALL: Final = 0
 _STARTED, _ENDED, _PREEMPTED = 0, 1, 2
@@ -62,6 +65,7 @@ class Inventory:
     """All ROSpecs of one reader.
 
     Attributes:
+        access: its AccessSpecs.
         on_report: takes (TagReportData bytes, number of air reads).
         on_event: takes the kind, its parameter and the world's time.
         at_us: up to when the world has been heard.
@@ -79,11 +83,13 @@ class Inventory:
         self._identity = identity
         self._radio = radio
         self._bulk = radio if isinstance(radio, BulkRadio) else None
+        self._writable = radio if isinstance(radio, WritableRadio) else None
         self._configuration = configuration
         self._on_report = on_report
         self._on_event = on_event
         self._run: _Run | None = None
         self.specs: dict[int, RoSpec] = {}
+        self.access = AccessSpecs(identity)
         self.at_us = 0
         self.clock_offset_us = 0
         self.reads_heard = 0
@@ -93,6 +99,11 @@ class Inventory:
     def running(self) -> bool:
         """Whether the radio is on."""
         return self._run is not None
+
+    @property
+    def waits_for_input(self) -> bool:
+        """Whether the next change of an input may switch the radio on."""
+        return any(spec.state is State.INACTIVE and spec.start_level is not None for spec in self.specs.values())
 
     @property
     def reads_gathered(self) -> int:
@@ -175,6 +186,15 @@ class Inventory:
         for spec in self.specs.values():
             self._report(spec.collector)
 
+    def gpi_changed(self, gpi_port: int, *, is_high: bool) -> None:
+        """An enabled input has a new level: ROSpecs that wait for it start or stop."""
+        level = Level(gpi_port, is_high)
+        if self._run is not None and self._run.spec.stop_level == level:
+            self._end(_ENDED)
+        for spec in self.specs.values():
+            if spec.state is State.INACTIVE and spec.start_level == level:
+                self._begin(spec)
+
     def _chosen(self, spec_id: int) -> list[RoSpec]:
         return list(self.specs.values()) if spec_id == ALL else [self._single(spec_id)]
 
@@ -229,16 +249,33 @@ class Inventory:
             self.reads_heard += sum(reads for _, reads in due)
         else:
             heard = self._radio.heard(port, self.at_us, end_us)
+            if filters := filters_of(run.inventory.tree, port):
+                heard = [each for each in heard if is_selected(filters, self._shown(each))]
             if not heard:
                 return
             self.reads_heard += len(heard)
             if run.inventory.stop_after_tags is not None:
                 run.seen.update(sighting.epc for sighting in heard)
             lost = collector.lost_reads
-            due = collector.add(heard, source, self.clock_offset_us)
+            work = [self._work(run, each) for each in heard] if self.access.any_active else []
+            done = [(each.spec_id, each.results) if each else (0, b"") for each in work]
+            due = collector.add(heard, source, self.clock_offset_us, done)
+            if any(each and each.is_due for each in work):
+                due += collector.flush()
             self.reads_lost += collector.lost_reads - lost
         for records, reads in due:
             self._on_report(records, reads)
+
+    def _shown(self, sighting: Sighting) -> TagMemory:
+        """What a tag shows when it is singulated."""
+        memory = self._writable.memory(sighting.epc) if self._writable else None
+        return memory or of_sighting(sighting)
+
+    def _work(self, run: _Run, sighting: Sighting) -> Work | None:
+        """Let the AccessSpecs work on a tag; a radio that knows memories may say that it has gone."""
+        shown = self._shown(sighting)
+        memory = self._writable.memory(sighting.epc) if self._writable else shown
+        return self.access.work(run.spec.rospec_id, sighting.antenna_port, shown, memory)
 
     def _begin(self, spec: RoSpec) -> bool:
         """Make a ROSpec active; False when another one of its priority or above is."""

@@ -11,7 +11,7 @@ from typing import Final
 from simulator.llrp.capabilities import HOP_TABLE_ID
 from simulator.llrp.codec import VERSION_1_1, Node, RefusedError, Status
 from simulator.llrp.identities import Identity
-from simulator.llrp.shapes import PARAMETERS
+from simulator.llrp.shapes import IMPINJ, MOTOROLA, PARAMETERS
 
 HIGHEST_SESSION: Final = 3
 _HIGHEST_REPORT_TRIGGER: Final = 2
@@ -19,7 +19,7 @@ _HIGHEST_REPORT_TRIGGER_1_1: Final = 6
 _MANY: Final = 12  # tables longer than this are named by their ends in a refusal
 
 
-def check_custom(tree: Node, path: tuple[str, ...], *, extensions: bool) -> None:
+def check_custom(tree: Node, path: tuple[str, ...], *, extensions: bool, motorola: bool = False) -> None:
     """Refuse vendor parameters that this reader does not know, or whose extensions are not enabled."""
     for child in tree.children:
         inner = (*path, child.name)
@@ -27,10 +27,14 @@ def check_custom(tree: Node, path: tuple[str, ...], *, extensions: bool) -> None
             vendor, subtype = child.number("VendorIdentifier"), child.number("ParameterSubtype")
             text = f"custom parameter {vendor}.{subtype} is not supported"
             raise RefusedError(Status.P_UNSUPPORTED_PARAMETER, text, inner)
-        if PARAMETERS[child.name].vendor and not extensions:
+        vendor = PARAMETERS[child.name].vendor
+        if vendor == MOTOROLA and not motorola:
+            text = f"{child.name} is not supported"
+            raise RefusedError(Status.P_UNSUPPORTED_PARAMETER, text, inner)
+        if vendor == IMPINJ and not extensions:
             text = f"{child.name} needs IMPINJ_ENABLE_EXTENSIONS on an Impinj reader first"
             raise RefusedError(Status.P_UNSUPPORTED_PARAMETER, text, inner)
-        check_custom(child, inner, extensions=extensions)
+        check_custom(child, inner, extensions=extensions, motorola=motorola)
 
 
 def check_antenna_port(identity: Identity, port: int, path: tuple[str, ...], at: str) -> None:

@@ -115,6 +115,7 @@ class SimulatedReader:
         if self.configuration.gpi_enabled[gpi_port]:
             event = node("GPIEvent", GPIPortNumber=gpi_port, GPIEvent=int(high))
             self._event(Event.GPI, event, self.inventory.at_us)
+            self.inventory.gpi_changed(gpi_port, is_high=high)
 
     def raise_exception(self, message: str) -> None:
         """Let the reader report trouble of its own."""
@@ -202,7 +203,7 @@ class SimulatedReader:
                 link.wake.set()
 
     def _wait_s(self, link: Link) -> float:
-        if self.inventory.running:
+        if self.inventory.running or self.inventory.waits_for_input:
             return self._tick_s
         waits = [IDLE_S]
         if link.next_keepalive_s is not None:

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from simulator.device import Sighting
 from simulator.llrp.codec import HEADER, Node
-from simulator.llrp.shapes import CUSTOM, IMPINJ
+from simulator.llrp.shapes import CUSTOM, IMPINJ, MOTOROLA
 
 RO_ACCESS_REPORT: Final = 61
 MOST_READS_PER_MESSAGE: Final = 1_000  # keeps a report with every field below the largest message
@@ -31,6 +31,7 @@ _EPC_96: Final = 13
 _EPC_96_BYTES: Final = 12
 _COUNT_MAX: Final = 0xFFFF
 _PHASE_STEPS: Final = 4096  # ImpinjRFPhaseAngle: a full turn
+_FINE_PHASE_STEPS: Final = 65_536  # MotoTagPhase: a full turn, from -half to half
 _NO_DOPPLER: Final = 0  # the simulated radio knows no Doppler shift
 _DBM_MIN, _DBM_MAX = -128, 127
 
@@ -79,6 +80,7 @@ class Content:
     impinj_phase: bool = False
     impinj_rssi: bool = False
     impinj_doppler: bool = False
+    motorola_phase: bool = False
     uptime: bool = False
 
     @classmethod
@@ -87,6 +89,7 @@ class Content:
         selector = report_spec.need("TagReportContentSelector")
         memory = selector.one("C1G2EPCMemorySelector")
         impinj = report_spec.one("ImpinjTagReportContentSelector")
+        motorola = report_spec.one("MotoTagReportContentSelector")
 
         def vendor(parameter: str, mode: str) -> bool:
             found = impinj.one(parameter) if impinj else None
@@ -109,8 +112,13 @@ class Content:
             impinj_phase=vendor("ImpinjEnableRFPhaseAngle", "RFPhaseAngleMode"),
             impinj_rssi=vendor("ImpinjEnablePeakRSSI", "PeakRSSIMode"),
             impinj_doppler=vendor("ImpinjEnableRFDopplerFrequency", "RFDopplerFrequencyMode"),
+            motorola_phase=bool(motorola and motorola.number("EnablePhase")),
             uptime=uptime,
         )
+
+
+Done = Iterable[tuple[int, bytes]]
+"""What was done to each tag: (AccessSpecID, results as parameters)."""
 
 
 class Source(NamedTuple):
@@ -133,6 +141,8 @@ class Row(NamedTuple):
     reads: int
     tid: bytes
     phase_deg: float
+    accessspec_id: int = 0
+    results: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +159,8 @@ class Layout:
 
 
 @cache
-def layout(content: Content, epc_bytes: int, tid_bytes: int) -> Layout:
-    """The layout for reads whose EPC and TID have these lengths."""
+def layout(content: Content, epc_bytes: int, tid_bytes: int, result_bytes: int = 0) -> Layout:
+    """The layout for reads whose EPC, TID and results of operations have these lengths."""
     codes: list[str] = []
     plan: list[int | str] = []
 
@@ -162,10 +172,10 @@ def layout(content: Content, epc_bytes: int, tid_bytes: int) -> Layout:
         if enabled:
             add("B" + code, 0x80 | number, column)
 
-    def impinj(enabled: bool, subtype: int, code: str, *columns: int | str) -> None:  # noqa: FBT001  # likewise
+    def custom(enabled: bool, vendor: int, subtype: int, code: str, *columns: int | str) -> None:  # noqa: FBT001  # likewise
         if enabled:
             length = struct.calcsize(">HHII" + code)
-            add("HHII" + code, CUSTOM, length, IMPINJ, subtype, *columns)
+            add("HHII" + code, CUSTOM, length, vendor, subtype, *columns)
 
     if epc_bytes == _EPC_96_BYTES:
         add("B12s", 0x80 | _EPC_96, "epc")
@@ -181,19 +191,22 @@ def layout(content: Content, epc_bytes: int, tid_bytes: int) -> Layout:
     tv(content.first_seen, first, "Q", "first")
     tv(content.last_seen, last, "Q", "last")
     tv(content.count, 8, "H", "count")
-    tv(content.pc, 12, "H", _pc_bits(epc_bytes))
+    tv(content.pc, 12, "H", pc_bits(epc_bytes))
     tv(content.crc, 11, "H", "crc")
-    tv(content.accessspec_id, 16, "I", 0)
-    impinj(content.impinj_tid and tid_bytes > 0, 55, f"H{tid_bytes}s", tid_bytes // 2, "tid")
-    impinj(content.impinj_phase, 56, "H", "phase")
-    impinj(content.impinj_rssi, 57, "h", "rssi_centi")
-    impinj(content.impinj_doppler, 68, "h", _NO_DOPPLER)
+    tv(content.accessspec_id, 16, "I", "accessspec_id")
+    if result_bytes:
+        add(f"{result_bytes}s", "results")
+    custom(content.impinj_tid and tid_bytes > 0, IMPINJ, 55, f"H{tid_bytes}s", tid_bytes // 2, "tid")
+    custom(content.impinj_phase, IMPINJ, 56, "H", "phase")
+    custom(content.impinj_rssi, IMPINJ, 57, "h", "rssi_centi")
+    custom(content.impinj_doppler, IMPINJ, 68, "h", _NO_DOPPLER)
+    custom(content.motorola_phase, MOTOROLA, 709, "h", "signed_phase")
     length = struct.calcsize(">HH" + "".join(codes))
     return Layout(struct.Struct(">HH" + "".join(codes)), (_TAG_REPORT_DATA, length, *plan))
 
 
-def _lengths(row: Sequence[Any]) -> tuple[int, int]:
-    return len(row[0]), len(row[7])
+def _lengths(row: Sequence[Any]) -> tuple[int, int, int]:
+    return len(row[0]), len(row[7]), len(row[10])
 
 
 def records(content: Content, source: Source, rows: Sequence[Sequence[Any]]) -> list[bytes]:
@@ -213,7 +226,7 @@ def message(record_bytes: bytes, message_id: int, version: int) -> bytes:
 
 
 def _columns(content: Content, source: Source, rows: list[Sequence[Any]]) -> dict[str, Iterable[Any]]:
-    epcs, antennas, rssi, channels, first, last, counts, tids, phases = zip(*rows, strict=True)
+    epcs, antennas, rssi, channels, first, last, counts, tids, phases, specs, results = zip(*rows, strict=True)
     columns: dict[str, Iterable[Any]] = {
         "epc": epcs,
         "antenna": antennas,
@@ -221,6 +234,8 @@ def _columns(content: Content, source: Source, rows: list[Sequence[Any]]) -> dic
         "first": first,
         "last": last,
         "tid": tids,
+        "accessspec_id": specs,
+        "results": results,
         "rospec_id": repeat(source.rospec_id),
         "spec_index": repeat(source.spec_index),
         "inventory_spec_id": repeat(source.inventory_spec_id),
@@ -230,15 +245,18 @@ def _columns(content: Content, source: Source, rows: list[Sequence[Any]]) -> dic
     if content.count:
         columns["count"] = [min(value, _COUNT_MAX) for value in counts]
     if content.crc:
-        columns["crc"] = [gen2_crc(_pc_bits(len(epc)).to_bytes(2, "big") + epc) for epc in epcs]
+        columns["crc"] = [gen2_crc(pc_bits(len(epc)).to_bytes(2, "big") + epc) for epc in epcs]
     if content.impinj_phase:
         columns["phase"] = [round(value / 360 * _PHASE_STEPS) % _PHASE_STEPS for value in phases]
+    if content.motorola_phase:
+        turns = [round(value / 360 * _FINE_PHASE_STEPS) % _FINE_PHASE_STEPS for value in phases]
+        columns["signed_phase"] = [turn - _FINE_PHASE_STEPS * (turn >= _FINE_PHASE_STEPS // 2) for turn in turns]
     if content.impinj_rssi:
         columns["rssi_centi"] = [max(-0x8000, min(0x7FFF, round(value * 100))) for value in rssi]
     return columns
 
 
-def _pc_bits(epc_bytes: int) -> int:
+def pc_bits(epc_bytes: int) -> int:
     """The protocol control word of a tag with nothing special: the number of EPC words in its top five bits."""
     return (epc_bytes + 1) // 2 << 11
 
@@ -271,7 +289,7 @@ class Collector:
         self.trigger = trigger
         self.every_n = n if trigger in _BY_TAGS else 0
         self.period_us = n * _BY_TIME_US[trigger] if n and trigger in _BY_TIME_US else None
-        self._rows: dict[bytes | tuple[bytes, int], list[Any]] = {}
+        self._rows: dict[tuple[bytes, int, tuple[int, bytes]], list[Any]] = {}
         self._source = Source(0, 0, 0)
         self.lost_reads = 0
 
@@ -283,26 +301,32 @@ class Collector:
         """Air reads gathered and not yet reported."""
         return sum(row[6] for row in self._rows.values())
 
-    def add(self, sightings: Sequence[Sighting], source: Source, clock_offset_us: int) -> list[tuple[bytes, int]]:
-        """Take reads; returns the reports that became due, as (records, number of air reads)."""
+    def add(
+        self, sightings: Sequence[Sighting], source: Source, clock_offset_us: int, done: Done | None = None
+    ) -> list[tuple[bytes, int]]:
+        """Take reads; returns the reports that became due, as (records, number of air reads).
+
+        `done` is what was done to the tag of each sighting; reads with different results do not add up.
+        """
+        done = done or repeat((0, b""))
         due: list[tuple[bytes, int]] = []
         if source != self._source:
             due += self.flush() if self._source_matters(source) else []
             self._source = source
         if self.every_n == 1:
             rows = [
-                Row(epc, port, rssi, channel, at + clock_offset_us, at + clock_offset_us, 1, tid, phase)
-                for at, port, epc, rssi, tid, phase, channel, _, _ in sightings
+                Row(epc, port, rssi, channel, at + clock_offset_us, at + clock_offset_us, 1, tid, phase, *work)
+                for (at, port, epc, rssi, tid, phase, channel, _, _), work in zip(sightings, done, strict=False)
             ]
             return due + [(record, 1) for record in records(self.content, source, rows)]
         by_antenna = self.content.antenna
         rows_by_key, every_n = self._rows, self.every_n
-        for at, port, epc, rssi, tid, phase, channel, _, _ in sightings:
-            key = (epc, port) if by_antenna else epc
+        for (at, port, epc, rssi, tid, phase, channel, _, _), work in zip(sightings, done, strict=False):
+            key = (epc, port if by_antenna else 0, work)
             row = rows_by_key.get(key)
             if row is None:
                 at_reader = at + clock_offset_us
-                rows_by_key[key] = [epc, port, rssi, channel, at_reader, at_reader, 1, tid, phase]
+                rows_by_key[key] = [epc, port, rssi, channel, at_reader, at_reader, 1, tid, phase, *work]
                 if len(rows_by_key) == every_n:
                     due += self.flush()
             else:

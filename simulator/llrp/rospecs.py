@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from simulator.llrp.codec import VERSION_1_1, Node, RefusedError, Status
 from simulator.llrp.identities import Identity
@@ -37,13 +37,15 @@ class Start(IntEnum):
     NULL = 0
     IMMEDIATE = 1
     PERIODIC = 2
+    GPI = 3
 
 
 class Stop(IntEnum):
-    """Stop triggers of a ROSpec (the first two) and of an AISpec."""
+    """Stop triggers of a ROSpec (the first three) and of an AISpec (all but the third)."""
 
     NULL = 0
     DURATION = 1
+    GPI = 2
     TAG_OBSERVATION = 3
 
 
@@ -56,6 +58,23 @@ class AntennaInventory:
     antenna_ports: tuple[int, ...]
     duration_us: int | None
     stop_after_tags: int | None
+    tree: Node
+
+
+class Level(NamedTuple):
+    """An input and a level of it."""
+
+    gpi_port: int
+    is_high: bool
+
+
+class Starting(NamedTuple):
+    """When a ROSpec starts."""
+
+    how: Start
+    first_us: int = 0
+    period_us: int = 0
+    level: Level | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +92,8 @@ class RoSpec:
     start: Start
     first_start_us: int
     period_us: int
+    start_level: Level | None
+    stop_level: Level | None
     duration_us: int | None
     rounds: int | None
     parts: tuple[AntennaInventory, ...]
@@ -93,10 +114,11 @@ def read_rospec(identity: Identity, tree: Node, default_report: Node, now_us: in
         RefusedError: this reader cannot or may not do it.
     """
     path = ("ROSpec",)
-    check_custom(tree, path, extensions=extensions)
+    check_custom(tree, path, extensions=extensions, motorola=identity.is_motorola)
     _check_head(identity, tree)
     boundary = tree.need("ROBoundarySpec")
-    start, first_us, period_us = _read_start(identity, boundary.need("ROSpecStartTrigger"), now_us)
+    start = _read_start(identity, boundary.need("ROSpecStartTrigger"), now_us)
+    duration_us, stop_level = _read_stop(identity, boundary.need("ROSpecStopTrigger"))
     parts = [child for child in tree.children if child.name in {"AISpec", "RFSurveySpec"}]
     if len(parts) > identity.max_specs_per_rospec:
         text = f"{len(parts)} specs in one ROSpec: allowed are {identity.max_specs_per_rospec}"
@@ -110,10 +132,12 @@ def read_rospec(identity: Identity, tree: Node, default_report: Node, now_us: in
         tree=tree,
         rospec_id=tree.number("ROSpecID"),
         priority=tree.number("Priority"),
-        start=start,
-        first_start_us=first_us,
-        period_us=period_us,
-        duration_us=_read_stop(boundary.need("ROSpecStopTrigger")),
+        start=start.how,
+        first_start_us=start.first_us,
+        period_us=start.period_us,
+        start_level=start.level,
+        stop_level=stop_level,
+        duration_us=duration_us,
         rounds=1 if loop is None else loop.number("LoopCount") or None,
         parts=tuple(_read_part(identity, part, index) for index, part in enumerate(parts, 1)),
         collector=Collector(
@@ -137,14 +161,17 @@ def _check_head(identity: Identity, tree: Node) -> None:
         raise RefusedError(Status.A_INVALID, text, path, "CurrentState")
 
 
-def _read_start(identity: Identity, tree: Node, now_us: int) -> tuple[Start, int, int]:
+def _read_start(identity: Identity, tree: Node, now_us: int) -> Starting:
     path = ("ROSpec", "ROBoundarySpec", "ROSpecStartTrigger")
     kind = tree.number("ROSpecStartTriggerType")
     if kind not in list(Start):
-        text = f"ROSpecStartTriggerType {kind}: allowed are 0 (null), 1 (immediate), 2 (periodic)"
+        text = f"ROSpecStartTriggerType {kind}: allowed are 0 (null), 1 (immediate), 2 (periodic), 3 (GPI)"
         raise RefusedError(Status.A_OUT_OF_RANGE, text, path, "ROSpecStartTriggerType")
+    if kind == Start.GPI:
+        level, _ = _read_level(identity, tree, path)
+        return Starting(Start.GPI, level=level)
     if kind != Start.PERIODIC:
-        return Start(kind), 0, 0
+        return Starting(Start(kind))
     value = tree.one("PeriodicTriggerValue")
     if value is None:
         raise RefusedError(Status.P_MISSING_PARAMETER, "a periodic trigger needs PeriodicTriggerValue", path)
@@ -153,18 +180,35 @@ def _read_start(identity: Identity, tree: Node, now_us: int) -> tuple[Start, int
         text = "UTCTimestamp: this reader has no UTC clock"
         raise RefusedError(Status.P_UNSUPPORTED_PARAMETER, text, (*path, "PeriodicTriggerValue", "UTCTimestamp"))
     base_us = now_us if utc is None else utc.number("Microseconds")
-    return Start.PERIODIC, base_us + value.number("Offset") * _US_PER_MS, value.number("Period") * _US_PER_MS
+    first_us = base_us + value.number("Offset") * _US_PER_MS
+    return Starting(Start.PERIODIC, first_us, value.number("Period") * _US_PER_MS)
 
 
-def _read_stop(tree: Node) -> int | None:
+def _read_level(identity: Identity, tree: Node, path: tuple[str, ...]) -> tuple[Level, int]:
+    """Input and level of a GPITriggerValue, and its timeout."""
+    value = tree.one("GPITriggerValue")
+    if value is None:
+        raise RefusedError(Status.P_MISSING_PARAMETER, "a trigger by an input needs GPITriggerValue", path)
+    port = value.number("GPIPortNum")
+    if not 1 <= port <= identity.gpis:
+        text = f"GPIPortNum {port}: allowed are 1 to {identity.gpis}"
+        raise RefusedError(Status.A_OUT_OF_RANGE, text, (*path, "GPITriggerValue"), "GPIPortNum")
+    return Level(port, bool(value.number("GPIEvent"))), value.number("Timeout") * _US_PER_MS
+
+
+def _read_stop(identity: Identity, tree: Node) -> tuple[int | None, Level | None]:
+    """After what time it stops, and at which level of an input."""
     path = ("ROSpec", "ROBoundarySpec", "ROSpecStopTrigger")
     kind, duration_ms = tree.number("ROSpecStopTriggerType"), tree.number("DurationTriggerValue")
     if kind == Stop.NULL:
-        return None
+        return None, None
+    if kind == Stop.GPI:
+        level, timeout_us = _read_level(identity, tree, path)
+        return timeout_us or None, level
     if kind != Stop.DURATION:
-        text = f"ROSpecStopTriggerType {kind}: allowed are 0 (null) and 1 (duration)"
+        text = f"ROSpecStopTriggerType {kind}: allowed are 0 (null), 1 (duration), 2 (GPI with timeout)"
         raise RefusedError(Status.A_OUT_OF_RANGE, text, path, "ROSpecStopTriggerType")
-    return _duration_us(duration_ms, path, "DurationTriggerValue")
+    return _duration_us(duration_ms, path, "DurationTriggerValue"), None
 
 
 def _duration_us(duration_ms: int, path: tuple[str, ...], at: str) -> int:
@@ -199,7 +243,7 @@ def _read_part(identity: Identity, tree: Node, index: int) -> AntennaInventory:
         check_antenna_configuration(identity, configuration, (*inner, "AntennaConfiguration"))
     duration_us, tags = _read_part_stop(identity, tree.need("AISpecStopTrigger"), path)
     every = tuple(range(1, identity.antennas + 1))
-    return AntennaInventory(index, spec_id, every if ports == (0,) else ports, duration_us, tags)
+    return AntennaInventory(index, spec_id, every if ports == (0,) else ports, duration_us, tags, inventory)
 
 
 def _read_part_stop(identity: Identity, tree: Node, outer: tuple[str, ...]) -> tuple[int | None, int | None]:

@@ -7,7 +7,9 @@ A field is `Name:kind`; kinds: `u1 u2 u8 u16 u32 u64 u96 s8 s16` (integers, in b
 `Custom*` stands for vendor parameters, which may follow any others. A vendor shape has `vendor.subtype` as its number.
 
 Source: EPCglobal LLRP 1.0.1 (2007-08-13) sections 16.1-16.3, and 1.1 (2010-10-13) for GET_SUPPORTED_VERSION,
-SET_PROTOCOL_VERSION, LoopSpec and MaximumReceiveSensitivity; Impinj's LTK definitions 1.18 for vendor 25882.
+SET_PROTOCOL_VERSION, LoopSpec and MaximumReceiveSensitivity; Impinj's LTK definitions 1.18 for vendor 25882; Zebra's
+Interface Control Guide 72E-131718-13EN for vendor 161, with the widths that the project LLRPClient measured on an
+FX9600.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 IMPINJ: Final = 25882
+MOTOROLA: Final = 161  # whose number Zebra's FX readers send
 CUSTOM: Final = 1023
 
 
@@ -72,7 +75,7 @@ STOP_ROSPEC_RESPONSE 33 | LLRPStatus
 ENABLE_ROSPEC_RESPONSE 34 | LLRPStatus
 DISABLE_ROSPEC_RESPONSE 35 | LLRPStatus
 GET_ROSPECS_RESPONSE 36 | LLRPStatus ROSpec*
-ADD_ACCESSSPEC 40 rest:rest |
+ADD_ACCESSSPEC 40 | AccessSpec
 DELETE_ACCESSSPEC 41 AccessSpecID:u32 |
 ENABLE_ACCESSSPEC 42 AccessSpecID:u32 |
 DISABLE_ACCESSSPEC 43 AccessSpecID:u32 |
@@ -83,7 +86,7 @@ ADD_ACCESSSPEC_RESPONSE 50 | LLRPStatus
 DELETE_ACCESSSPEC_RESPONSE 51 | LLRPStatus
 ENABLE_ACCESSSPEC_RESPONSE 52 | LLRPStatus
 DISABLE_ACCESSSPEC_RESPONSE 53 | LLRPStatus
-GET_ACCESSSPECS_RESPONSE 54 | LLRPStatus
+GET_ACCESSSPECS_RESPONSE 54 | LLRPStatus AccessSpec*
 GET_SUPPORTED_VERSION_RESPONSE 56 CurrentVersion:u8 SupportedVersion:u8 | LLRPStatus
 SET_PROTOCOL_VERSION_RESPONSE 57 | LLRPStatus
 GET_REPORT 60 |
@@ -146,6 +149,10 @@ TagObservationTrigger 185 TriggerType:u8 _:_8 NumberOfTags:u16 NumberOfAttempts:
 InventoryParameterSpec 186 InventoryParameterSpecID:u16 ProtocolID:u8 | AntennaConfiguration* Custom*
 RFSurveySpec 187 AntennaID:u16 StartFrequency:u32 EndFrequency:u32 | RFSurveySpecStopTrigger Custom*
 RFSurveySpecStopTrigger 188 StopTriggerType:u8 DurationPeriod:u32 N:u32 |
+AccessSpec 207 AccessSpecID:u32 AntennaID:u16 ProtocolID:u8 CurrentState:u1 _:_7 ROSpecID:u32 | \
+AccessSpecStopTrigger AccessCommand AccessReportSpec? Custom*
+AccessSpecStopTrigger 208 AccessSpecStopTrigger:u8 OperationCountValue:u16 |
+AccessCommand 209 | C1G2TagSpec C1G2Read/C1G2Write/C1G2BlockWrite/C1G2Kill/C1G2Lock/C1G2BlockErase+ Custom*
 LLRPConfigurationStateValue 217 LLRPConfigurationStateValue:u32 |
 Identification 218 IDType:u8 ReaderID:a8 |
 GPOWriteData 219 GPOPortNumber:u16 GPOData:u1 _:_7 |
@@ -163,7 +170,8 @@ EnableAccessSpecID:u1 _:_6 | C1G2EPCMemorySelector* Custom*
 AccessReportSpec 239 AccessReportTrigger:u8 |
 TagReportData 240 | EPCData/EPC_96 ROSpecID? SpecIndex? InventoryParameterSpecID? AntennaID? PeakRSSI? ChannelIndex? \
 FirstSeenTimestampUTC? FirstSeenTimestampUptime? LastSeenTimestampUTC? LastSeenTimestampUptime? TagSeenCount? \
-C1G2_PC? C1G2_CRC? AccessSpecID? Custom*
+C1G2_PC? C1G2_CRC? AccessSpecID? \
+C1G2ReadOpSpecResult/C1G2WriteOpSpecResult/C1G2BlockWriteOpSpecResult* Custom*
 EPCData 241 EPC:bits |
 ReaderEventNotificationSpec 244 | EventNotificationState+
 EventNotificationState 245 EventType:u16 NotificationState:u1 _:_7 |
@@ -199,7 +207,19 @@ C1G2RFControl 335 ModeIndex:u16 Tari:u16 |
 C1G2SingulationControl 336 Session:u2 _:_6 TagPopulation:u16 TagTransitTime:u32 | \
 C1G2TagInventoryStateAwareSingulationAction?
 C1G2TagInventoryStateAwareSingulationAction 337 I:u1 S:u1 _:_6 |
+C1G2TagSpec 338 | C1G2TargetTag+
+C1G2TargetTag 339 MB:u2 Match:u1 _:_5 Pointer:u16 TagMask:bits TagData:bits |
+C1G2Read 341 OpSpecID:u16 AccessPassword:u32 MB:u2 _:_6 WordPointer:u16 WordCount:u16 |
+C1G2Write 342 OpSpecID:u16 AccessPassword:u32 MB:u2 _:_6 WordPointer:u16 WriteData:a16 |
+C1G2Kill 343 OpSpecID:u16 KillPassword:u32 |
+C1G2Lock 344 OpSpecID:u16 AccessPassword:u32 | C1G2LockPayload+
+C1G2LockPayload 345 Privilege:u8 DataField:u8 |
+C1G2BlockErase 346 OpSpecID:u16 AccessPassword:u32 MB:u2 _:_6 WordPointer:u16 WordCount:u16 |
+C1G2BlockWrite 347 OpSpecID:u16 AccessPassword:u32 MB:u2 _:_6 WordPointer:u16 WriteData:a16 |
 C1G2EPCMemorySelector 348 EnableCRC:u1 EnablePCBits:u1 _:_6 |
+C1G2ReadOpSpecResult 349 Result:u8 OpSpecID:u16 ReadData:a16 |
+C1G2WriteOpSpecResult 350 Result:u8 OpSpecID:u16 NumWordsWritten:u16 |
+C1G2BlockWriteOpSpecResult 354 Result:u8 OpSpecID:u16 NumWordsWritten:u16 |
 LoopSpec 355 LoopCount:u32 |
 MaximumReceiveSensitivity 363 MaximumSensitivityValue:s16 |
 Custom 1023 VendorIdentifier:u32 ParameterSubtype:u32 Data:rest |
@@ -227,6 +247,11 @@ ImpinjPeakRSSI 25882.57 RSSI:s16 | Custom*
 ImpinjEnableRFDopplerFrequency 25882.67 RFDopplerFrequencyMode:u16 | Custom*
 ImpinjRFDopplerFrequency 25882.68 DopplerFrequency:s16 | Custom*
 ImpinjAntennaConfiguration 25882.1524 | Custom*
+MotoAdvancedCapabilities 161.110 Version:u32 CanSupportPhase:u1 CanSupportGPS:u1 CanSupportZone:u1 \
+CanSupportAntennaRF:u1 CanSupportPeriodicTagReports:u1 CanSupportSledBattery:u1 CanSupportLogicalAntenna:u1 _:_1 |
+MotoTagReportContentSelector 161.708 EnableZoneID:u1 EnableZoneName:u1 EnableAntennaPhysicalPortConfig:u1 \
+EnablePhase:u1 EnableGPS:u1 EnableMLTReport:u1 _:_26 |
+MotoTagPhase 161.709 Phase:s16 |
 """
 
 

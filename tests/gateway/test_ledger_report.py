@@ -41,6 +41,7 @@ def test_balanced_ledgers() -> None:
         "from here",
         "edge-1, at 1970-01-01 00:00:00.000Z, batches 1 to 7, judged to 5:",
         "  tag reads: heard 10 = judged 6 + dropped 1 (journal_full 1) + queued 3",
+        "  card presentations: heard 0 = judged 0 + dropped 0 + queued 0",
         "  readings: heard 0 = judged 0 + dropped 0 + queued 0",
         "  signals: heard 0 = judged 0 + dropped 0 + queued 0",
         "rules, at 1970-01-01 00:00:00.000Z:",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 
 from gateway.config.models import Portal, Rule, RulesSettings, Site, SiteFile, Zone
 from gateway.contract.batches import (
+    ITEM_KINDS,
     Batch,
+    CardBatch,
+    CardRead,
     Condition,
     ReadBatch,
     Reading,
@@ -19,9 +22,10 @@ from gateway.contract.batches import (
     TickBatch,
 )
 from gateway.contract.events import Alarm, Event
-from rules.assets import Asset
 from rules.engine import Engine
 from rules.outputs import Outputs, Point
+from rules.things.registry import Registry
+from tests.rules.things.registries import NOTHING
 
 START_US = 1_790_000_000_000_000
 EPC = "30340000000000000000000A"
@@ -47,14 +51,14 @@ def site(
 class Play:
     """One gateway that speaks to one engine; everything that comes out is kept."""
 
-    def __init__(self, file: SiteFile, assets: Mapping[str, Asset] | None = None, gateway: str = "edge-1") -> None:
+    def __init__(self, file: SiteFile, things: Registry = NOTHING, gateway: str = "edge-1") -> None:
         self.file = file
-        self.assets = assets or {}
-        self.engine = Engine(file, self.assets)
+        self.things = things
+        self.engine = Engine(file, things)
         self.gateway = gateway
         self.epoch = 7
         self.sequence = 0
-        self.ordinals = {"reads": 0, "readings": 0, "signals": 0}
+        self.ordinals = dict.fromkeys(ITEM_KINDS, 0)
         self.watched: list[str] = []
         self.historical = False
         self.at_s = 0.0
@@ -155,14 +159,25 @@ class Play:
         head = self.head(at_s, device, "signals", 1)
         return self.give(SignalBatch(**head, signals=[Signal(name, value, unit)]))  # type: ignore[arg-type]  # as above
 
+    def card(self, at_s: float, *cards: str, point: str = "door-1", device: str = "reader-1") -> Outputs:
+        head = self.head(at_s, device, "cards", len(cards))
+        rows = [
+            CardRead(card, card.partition("#")[0].partition("~")[0], point, 1, us(at_s), _part(card)) for card in cards
+        ]
+        return self.give(CardBatch(**head, cards=rows))  # type: ignore[arg-type]  # as above
+
     def types(self) -> list[tuple[str, str | None]]:
         return [(event.type, event.zone) for event in self.events]
+
+
+def _part(card: str) -> str:
+    return card.partition("#")[0].partition("~")[2] or "whole"
 
 
 def tag_read(at_s: float, point: str, epc: str = EPC, rssi_dbm: float | None = -50.0, count: int = 1) -> TagRead:
     return TagRead(epc, 1, point, us(at_s), rssi_dbm, count)
 
 
-def run(file: SiteFile, batches: Iterable[Batch], assets: Mapping[str, Asset] | None = None) -> list[Outputs]:
-    engine = Engine(file, assets)
+def run(file: SiteFile, batches: Iterable[Batch], things: Registry = NOTHING) -> list[Outputs]:
+    engine = Engine(file, things)
     return [engine.step(batch) for batch in batches]

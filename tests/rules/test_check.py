@@ -6,6 +6,7 @@ from gateway.config.models import AlarmSettings, HoldRule, MatchRule, Portal, Ru
 from rules.check import faults
 from rules.engine import Engine
 from tests.rules.play import site
+from tests.rules.things.registries import NOTHING
 
 
 def match(name: str = "r", on: str = "read", when: str = "true", emit: str | None = None) -> MatchRule:
@@ -28,7 +29,7 @@ def test_good_rules_have_no_faults_and_can_be_run() -> None:
         portals=[Portal(name="lane", outer=["q"], inner=["s"])],
     )
     assert faults(file) == []
-    Engine(file)
+    Engine(file, NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +44,24 @@ def test_good_rules_have_no_faults_and_can_be_run() -> None:
             match(on="qqq"),
             (
                 "on = 'qqq': nothing of this type exists; "
-                "allowed are read, reading, signal, status, arrived, moved, departed, passage, or what a rule makes"
+                "allowed are read, card, reading, signal, status, arrived, moved, departed, passage, card_presented, "
+                "or what a rule makes"
             ),
+        ),
+        (
+            match(on="card", when="e.result == 'stranger'"),
+            (
+                "when = \"e.result == 'stranger'\": e.result is never 'stranger'; "
+                "allowed are known, unknown, ambiguous (column 13)"
+            ),
+        ),
+        (
+            match(on="card_presented", when="e.resultt == 'known'"),
+            "when = \"e.resultt == 'known'\": e.resultt is no field here; did you mean e.result? (column 3)",
+        ),
+        (
+            match(emit="card_presented"),
+            "emit = 'card_presented': events of this type are not made by rules; choose another name",
         ),
         (match(when="1 > 2"), "when = '1 > 2': can never be true; delete the rule or ask for a field, e.field"),
         (

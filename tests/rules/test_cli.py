@@ -9,19 +9,24 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.contract.batches import ReadBatch
+from gateway.contract.batches import CardBatch, CardRead, ReadBatch
+from gateway.contract.events import decode_alarm
 from gateway.contract.flow import decode_rules_status
 from gateway.contract.ledger import decode_rules_ledger
 from gateway.event_history import EventHistory
+from readers.tagdata.cards import CardIdentity
 from rules.cli import EX_CONFIG, EX_SOFTWARE
 from tests.rules.daemon import TAGS, Daemon, epc, traffic
 from tests.rules.edge import TOPICS, Edge, listening, until
+from tests.rules.things.registries import IDENTITIES, KEY
 from tests.support.broker import Broker, running_broker
+from tests.support.card_readers import CANARY, leaks
 
 
 @pytest.fixture
@@ -133,3 +138,67 @@ def test_what_was_lost_with_the_database_is_told_as_an_event(tmp_path: Path, bro
     (first, second) = EventHistory(daemon.state / "events").recent_events(types=["state_lost"])
     assert first.fields == {"reason": "the database was damaged and is kept as rules.db.damaged-1"}
     assert second.fields == {"reason": "1 entries of the state could not be read"}
+
+
+def presented(sequence: int, *cards: str) -> CardBatch:
+    now_us = time.time_ns() // 1_000
+    rows = [CardRead(card, "nfca", "door-1", 1, now_us) for card in cards]
+    head = {"gateway": "edge-1", "epoch": 1, "sequence": sequence, "ordinal": sequence - 1, "device": "door"}
+    return CardBatch(**head, received_at_us=now_us, cards=rows)  # type: ignore[arg-type]  # mixed values
+
+
+def replace(path: Path, text: str) -> None:
+    beside = path.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def test_cards_are_named_by_a_list_that_may_change_and_their_numbers_stay_away(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "card-key").write_bytes(KEY)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    card = IDENTITIES.name(CardIdentity.from_text(CANARY))
+    listed = tmp_path / "assets.csv"
+
+    async def drive(daemon: Daemon) -> None:
+        async with listening(broker.settings, f"{TOPICS.root}/events/+", f"{TOPICS.root}/alarms/+") as heard:
+
+            def alarms() -> list[str]:
+                return [decode_alarm(payload).state for payloads in heard.values() for payload, _ in payloads
+                        if payload.startswith(b"{") and b"registry_refused" in payload]  # fmt: skip
+
+            replace(listed, f"card,name,kind\n{CANARY},Kim,person\n")
+            daemon.start()
+            await until(lambda: daemon.get("/readyz")[0] == 200)
+            await asyncio.wait_for(Edge(broker.settings, [presented(1, card)]).run(), 20)
+            replace(listed, f"card,name,kind\n{CANARY},Kim,person\n{CANARY},Jo,person\n")
+            await until(lambda: alarms() == ["raised"])
+            replace(listed, f"card,name,kind\n{CANARY},Kim Lee,person\n")
+            await until(lambda: alarms() == ["raised", "cleared"])
+            await asyncio.wait_for(Edge(broker.settings, [presented(1, card), presented(2, card)]).run(), 20)
+            await until(lambda: len(heard.get("events/card_presented", [])) == 2)
+            assert await asyncio.to_thread(daemon.end, signal.SIGTERM) == 0
+            assert leaks(b"".join(payload for payloads in heard.values() for payload, _ in payloads)) == []
+
+    with Daemon(tmp_path, broker.port) as daemon:
+        asyncio.run(drive(daemon))
+    events = EventHistory(daemon.state / "events").where(card)
+    assert [(event.name, event.fields["result"]) for event in events] == [("Kim", "known"), ("Kim Lee", "known")]
+    assert len({event.fields["registry"] for event in events}) == 2
+    assert "registry_loaded" in daemon.log
+    assert leaks(daemon.log.encode()) == []
+    kept = [path.read_bytes() for path in daemon.state.rglob("*") if path.is_file()]
+    assert leaks(b"".join(kept)) == []
+    assert list(daemon.state.glob("things-*")) == []
+    assert decode_rules_ledger((daemon.state / "ledger-rules.json").read_bytes()).judged == {"edge-1": {"cards": 2}}
+
+
+def test_a_list_with_card_numbers_needs_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    daemon = Daemon(tmp_path, 1)
+    (tmp_path / "assets.csv").write_text(f"card,name\n{CANARY},Kim\n")
+    status, said = refused(daemon.config)
+    assert status == EX_CONFIG
+    assert "LoadCredential=card-key" in said
+    assert leaks(said.encode()) == []

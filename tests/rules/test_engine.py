@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from gateway.config.models import AlarmSettings, HoldRule, MatchRule, NoData, Portal, RulesSettings, SiteFile, Zone
 from gateway.contract.batches import Batch, ReadBatch
-from rules.assets import Asset
 from rules.engine import Engine
 from rules.outputs import Outputs
+from rules.things.thing import Thing
 from tests.rules.play import EPC, Play, site, tag_read, us
+from tests.rules.things.registries import NOTHING, registry
 
 ALARM = AlarmSettings()
-ASSETS = {f"3034{n:020X}": Asset(f"3034{n:020X}", f"Box {n}", "container") for n in range(0, 12, 2)}
+THINGS = registry({f"3034{n:020X}": Thing(f"Box {n}", "container") for n in range(0, 12, 2)})
 POINTS = ["a-1", "a-2", "b-1", "g-out", "g-in", "lone"]
 
 
@@ -90,13 +91,13 @@ def frozen(outputs: list[Outputs]) -> list[bytes]:
 
 
 def judge(file: SiteFile, batches: list[Batch]) -> list[Outputs]:
-    engine = Engine(file, ASSETS)
+    engine = Engine(file, THINGS)
     return [engine.step(batch) for batch in batches]
 
 
 def judge_with_restarts(file: SiteFile, batches: list[Batch], rng: random.Random, restarts: float) -> list[Outputs]:
     """Commit and restart now and then, each time from what was committed into a fresh engine."""
-    engine, stored, outputs = Engine(file, ASSETS), dict[str, bytes](), []
+    engine, stored, outputs = Engine(file, THINGS), dict[str, bytes](), []
     for batch in batches:
         outputs.append(engine.step(batch))
         if rng.random() < restarts:
@@ -106,7 +107,7 @@ def judge_with_restarts(file: SiteFile, batches: list[Batch], rng: random.Random
                 else:
                     stored[key] = value
             if rng.random() < 0.5:
-                engine = Engine(file, ASSETS)
+                engine = Engine(file, THINGS)
                 entries = list(stored.items())
                 rng.shuffle(entries)
                 engine.restore(entries)
@@ -207,7 +208,7 @@ def test_changes_are_only_what_changed() -> None:
 def restored(old: SiteFile, new: SiteFile, play: Play) -> Engine:
     entries = [(key, value) for key, value in play.engine.changes() if value is not None]
     assert play.file == old
-    engine = Engine(new)
+    engine = Engine(new, NOTHING)
     engine.restore(entries)
     return engine
 
@@ -263,7 +264,7 @@ def test_a_portal_that_is_gone_takes_its_sessions_with_it() -> None:
 
 
 def test_entries_of_an_unknown_kind_are_deleted() -> None:
-    engine = Engine(site())
+    engine = Engine(site(), NOTHING)
     engine.restore([("future/edge-1/x", b"\x90")])
     play = Play(site())
     play.engine = engine
@@ -277,7 +278,7 @@ def test_an_entry_that_cannot_be_read_is_counted_and_deleted_and_the_others_are_
         before.read(at_s, "p")
     good = [(key, value) for key, value in before.engine.changes() if value is not None]
     bad = [("zone/edge-1/3034", b"\xc1"), ("zone/edge-1/3035", b"\x01"), ("rule/gone.0/x", b"\xc1")]
-    engine = Engine(site())
+    engine = Engine(site(), NOTHING)
     engine.restore([*good, *bad])
     assert engine.counters()["state_unreadable"] == 3
     assert engine.counters()["tags"] == before.engine.counters()["tags"] == 1

@@ -36,7 +36,7 @@ def sequences(batches: list[Arrival]) -> list[int]:
 def test_in_order_everything_is_next() -> None:
     flow = Flow("edge-1", 1, now_s=0)
     assert [sequences(flow.take(reads(n), 0)) for n in (1, 2, 3)] == [[1], [2], [3]]
-    assert flow.row() == FlowRow("edge-1", 1, 3, {"reads": 6}, {"reads": 6, "readings": 0, "signals": 0})
+    assert flow.row() == FlowRow("edge-1", 1, 3, {"reads": 6}, {"reads": 6, "cards": 0, "readings": 0, "signals": 0})
     assert (flow.duplicates, flow.gaps, flow.ordinals_wrong) == (0, 0, 0)
 
 

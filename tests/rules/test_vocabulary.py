@@ -2,15 +2,28 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from gateway.contract.batches import Condition, Reading, ReadingBatch, Signal, SignalBatch, StatusBatch, TagRead
+from gateway.contract.batches import (
+    CardBatch,
+    CardRead,
+    Condition,
+    Reading,
+    ReadingBatch,
+    Signal,
+    SignalBatch,
+    StatusBatch,
+    TagRead,
+)
 from gateway.contract.events import Event, Evidence
-from rules.assets import Asset
+from rules.things.naming import Named
+from rules.things.thing import Thing
 from rules.vocabulary import (
     FIELDS,
     IDENTITY,
     Fields,
+    card_fields,
     event_fields,
     fields_of,
     identity_of,
@@ -29,7 +42,8 @@ EVIDENCE = Evidence(
 )
 FULL_EVENT = Event(
     id="1", type="moved", at_us=1, subject="3034", evidence=EVIDENCE, name="Box", zone="a", from_zone="b",
-    read_point="p", direction="in", rule="r", device="d", historical=True, fields={"kind": "box", "dwell_s": 1.0},
+    read_point="p", direction="in", rule="r", device="d", historical=True,
+    fields={"kind": "box", "class": "40 foot", "dwell_s": 1.0, "scheme": "sgtin-96", "uri": "urn:x", "registry": "1f"},
 )  # fmt: skip
 STATUS = StatusBatch(
     gateway="edge-1", device="r", received_at_us=1, state="degraded", reason="antenna", since_us=1, detail="2",
@@ -48,17 +62,29 @@ def signal_item(signal: Signal) -> Fields:
     return signal_fields(signal, SignalBatch(gateway="edge-1", device="loop", received_at_us=8, signals=[signal]))
 
 
+FULL_CARD_EVENT = msgspec.structs.replace(
+    FULL_EVENT, fields={**FULL_EVENT.fields, "result": "known", "technology": "nfca", "part": "whole"}
+)
+CARD = CardRead("nfca#00", "nfca", "door-1", 1, 5)
+CARD_ITEM = card_fields(
+    CARD,
+    CardBatch(gateway="edge-1", device="door", received_at_us=5, cards=[CARD]),
+    "known",
+    Named("Kim", {"kind": "person", "class": "driver", "registry": "1f"}),
+)
 KINDS = {"string": str, "int": int, "double": float, "bool": bool, "list": list}
 
 
 @pytest.mark.parametrize(
     ("on", "item"),
     [
-        ("read", read_fields(FULL_READ, "r", "edge-1", Asset("3034", "Box", "box"))),
+        ("read", read_fields(FULL_READ, "r", "edge-1", Thing("Box", "box", "40 foot"))),
         ("reading", reading_item(READING)),
         ("signal", signal_item(Signal("weight", "12.50", "kg"))),
+        ("card", CARD_ITEM),
         ("status", status_fields(STATUS)),
         ("moved", event_fields(FULL_EVENT)),
+        ("card_presented", event_fields(FULL_CARD_EVENT)),
     ],
 )
 def test_a_full_item_has_every_field_of_its_table_with_its_type(on: str, item: Fields) -> None:

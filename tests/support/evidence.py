@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.contract.batches import Batch, ReadBatch, ReadingBatch, decode
 from gateway.contract.ledger import EdgeLedger, RulesLedger, decode_edge_ledger, decode_rules_ledger
-from gateway.demo.report import compare
+from gateway.demo.truth import compare
 from gateway.edge.segment import paths
 from gateway.event_history import EventHistory
 from tests.support.field import CountingRadio
@@ -115,7 +115,7 @@ class Evidence:
     def compare(self, crossings: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Passages of the truth against those of the event journal."""
         events = EventHistory(self.state / "events").recent_events(100_000, ("passage",))
-        return compare(events, crossings)
+        return compare(events, {"passages": crossings})
 
     def ledgers(self) -> tuple[EdgeLedger, RulesLedger]:
         """The ledgers that the daemons left."""

@@ -23,6 +23,7 @@ from simulator.llrp.identities import IDENTITIES
 from simulator.llrp.reader import SimulatedReader
 from simulator.meters import dlt645
 from simulator.rfid import m100
+from simulator.scenario_file import ScenarioFile, load
 from simulator.server import DeviceServer
 
 US_PER_S: Final = 1_000_000
@@ -157,7 +158,7 @@ class Field:
     proxies: dict[str, FaultProxy] = field(default_factory=dict)
     tables: str = ""
     _radios: dict[str, LateRadio] = field(default_factory=dict)
-    _file: scenario.ScenarioFile | None = None
+    _file: ScenarioFile | None = None
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _failures: list[BaseException] = field(default_factory=list)
 
@@ -198,7 +199,7 @@ class Field:
 
     def gate_devices(self) -> list[Device]:
         """The devices of the port gate, empty until the world begins; their tables are in its site file."""
-        file = scenario.load("port_gate")
+        file = load("port_gate")
         lanes = [lane.model_copy(update={"every_s": LANES_EVERY_S}) for lane in file.lane]
         self._file = file.model_copy(update={"lane": lanes})
         devices = []

@@ -18,15 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from simulator import scenario
 from simulator.__main__ import fill
 from simulator.faults import Plan
+from simulator.scenario_file import site_template
 from tests.support.evidence import Evidence
 from tests.support.field import CountingRadio, Device, Field, counting_reader
 from tests.support.servers import Server
 from tests.support.watch import Watch, wait_until
 
 SITE: Final = "jiangyin"
+SINK: Final = '\n[[sink]]\nkind = "journal"\nname = "events"\n'
 ONLINE_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 40.0
 SETTLE_WITHIN_S: Final = 60.0
@@ -278,8 +279,8 @@ def scene(
     site_field = Field(seed, counting, plans or {})
     devices = [*site_field.gate_devices(), counting_reader(counting, keepalive_s=keepalive_s), *extra]
     with site_field.serving(devices):
-        template = scenario.site_template("port_gate")
-        template = template[: template.index("[[sink]]")] + "".join(device.table for device in devices if device.table)
+        template = site_template("port_gate")
+        template = template.replace(SINK, "") + "".join(device.table for device in devices if device.table)
         template = template.replace("tx_power_dbm = 30.0,", f"tx_power_dbm = 30.0, keepalive_s = {keepalive_s},")
         template = template.replace("poll_s = 5.0", "poll_s = 1.0")
         template = template.replace('assets = "assets.csv"\n', "")  # names are decided when the world begins

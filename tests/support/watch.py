@@ -12,7 +12,7 @@ import msgspec
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.contract.batches import StatusBatch, decode
+from gateway.contract.batches import ITEM_KINDS, StatusBatch, decode
 from gateway.contract.events import Event, decode_event
 from gateway.contract.ledger import EdgeLedger, RulesLedger, decode_edge_ledger, decode_rules_ledger
 from tests.support.servers import Server
@@ -93,15 +93,14 @@ class Watch:
                 self._check(name, [(n, p.balanced) for n, p in self.rules[-1].points.items()], payload)
             else:
                 self.edge.append(ledger := decode_edge_ledger(payload))
-                kinds = {"reads": ledger.tag_reads, "readings": ledger.readings, "signals": ledger.signals}
-                self._check(name, [(kind, account.balanced) for kind, account in kinds.items()], payload)
+                self._check(name, [(kind, account.balanced) for kind, account in ledger.accounts.items()], payload)
         elif first == "events":
             self.events.append(decode_event(payload))
         elif second == "status" and first != "rules":
             told = decode(payload)
             if isinstance(told, StatusBatch):
                 self.statuses[first].append((time.monotonic(), told))
-        if second in ("reads", "readings", "signals", "status", "tick") and len(self.recorded) < RECORDED_MOST:
+        if second in (*ITEM_KINDS, "status", "tick") and len(self.recorded) < RECORDED_MOST:
             self.recorded.append((topic, payload))
 
     def _check(self, name: str, accounts: list[tuple[str, bool]], payload: bytes) -> None:

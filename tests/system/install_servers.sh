@@ -22,13 +22,23 @@ command -v influxd >/dev/null || wanted+=(influxdb)
 command -v tshark >/dev/null || wanted+=(tshark)
 command -v npm >/dev/null || wanted+=(nodejs npm)
 
+# Each peer is a program that somebody else wrote, in an environment of its own.
+install_peers() {
+    local peer
+    for peer in "$(dirname "$0")"/peers/*/install.sh; do
+        say "peer $(basename "$(dirname "$peer")")"
+        bash "$peer"
+    done
+}
+
 victoria_metrics_works() {
     local binary=$1
     [ -x "$binary" ] && "$binary" --help >/dev/null 2>&1
 }
 
 if [ ${#wanted[@]} = 0 ] && { victoria_metrics_works "$SERVERS/victoria-metrics" || command -v victoria-metrics >/dev/null; }; then
-    say "all there"
+    say "all servers there"
+    install_peers
     exit 0
 fi
 
@@ -91,4 +101,5 @@ if ! victoria_metrics_works "$SERVERS/victoria-metrics"; then
         command -v victoria-metrics >/dev/null || add victoria-metrics
     fi
 fi
+install_peers
 say "done"

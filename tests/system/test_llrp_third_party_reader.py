@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from readers.access import AccessError, AccessFault, Bank
 from readers.observations import Condition, DeviceInfo, Observation, Rejected, TagReads, Watching
 from readers.ports.tcp import open_tcp
 from readers.rfid.llrp.driver import DRIVER
@@ -34,6 +35,9 @@ TAGS: list[dict[str, Any]] = [
     }
     for index in range(40)
 ]
+
+
+FIRST = bytes.fromhex(TAGS[0]["epc"])
 
 
 @pytest.fixture(scope="session")
@@ -109,4 +113,43 @@ def test_every_value_of_a_foreign_reader_is_heard_exactly(llrpjs: Path) -> None:
     assert Watching(frozenset({1, 2})) in heard
     assert not [each for each in heard if isinstance(each, Rejected | Condition)]
     assert [name for name in asked if name.endswith("_ROSPEC")] == ["DELETE_ROSPEC", "ADD_ROSPEC", "ENABLE_ROSPEC"]
+    assert asked[-1] == "CLOSE_CONNECTION"
+
+
+async def work(tcp_port: int) -> dict[str, object]:
+    """What a station does and learns on that reader."""
+    port = await open_tcp("127.0.0.1", tcp_port)
+    assert DRIVER.station is not None
+    station = DRIVER.station(LlrpSettings(tx_power_dbm=20.0), port)
+    await station.open()
+    try:
+        found: dict[str, object] = {
+            "inventory": {read.epc.hex().upper(): read.rssi_dbm for read in await station.inventory(0.5)},
+            "tid": await station.read(FIRST, Bank.TID, 0, 4),
+        }
+        await station.write(FIRST, Bank.USER, 1, b"\xca\xfe\xba\xbe")
+        found["user"] = await station.read(FIRST, Bank.USER, 0, 4)
+        for name, epc, words in (("other", FIRST[:-1] + b"\xff", 1), ("beyond", FIRST, 9)):
+            try:
+                await station.read(epc, Bank.TID, 0, words)
+            except AccessError as error:
+                found[name] = error.fault
+        return found
+    finally:
+        await station.close()
+        await port.close()
+
+
+@pytest.mark.skipif(NO_NODE, reason="npm is not installed")
+def test_a_tag_of_a_foreign_reader_is_read_and_written(llrpjs: Path) -> None:
+    with foreign_reader(llrpjs) as (tcp_port, asked):
+        found = asyncio.run(work(tcp_port))
+    assert found == {
+        "inventory": {tag["epc"]: tag["rssi"] for tag in TAGS[:3]},
+        "tid": bytes.fromhex("E2801160200074D0"),
+        "user": bytes.fromhex("0001 CAFE BABE 0004"),
+        "other": AccessFault.NO_TAG,
+        "beyond": AccessFault.OTHER,
+    }
+    assert asked.count("ADD_ACCESSSPEC") == 5
     assert asked[-1] == "CLOSE_CONNECTION"

@@ -88,7 +88,7 @@ def arrives(port: int, sender: str, receiver: str, topic: str) -> bool:
 @pytest.mark.parametrize(
     ("sender", "receiver", "topic"),
     [
-        *(("edge-1", "rules", f"gate-3/{kind}") for kind in ("reads", "readings", "signals", "status")),
+        *(("edge-1", "rules", f"gate-3/{kind}") for kind in ("reads", "cards", "readings", "signals", "status")),
         ("edge-1", "rules", "edge-1/tick"),
         ("edge-1", "rules", "resume/edge-1"),
         ("edge-1", "console", "ledger/edge-1"),

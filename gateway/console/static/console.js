@@ -79,7 +79,7 @@ function showLedger() {
       for (const [sink, p] of Object.entries(book.points)) points.push(row(sink, [p.made, "n"], [p.stored, "n"], [p.refused, "n"], [p.queued, "n"]));
       continue;
     }
-    for (const [kind, title] of [["tag_reads", "tag reads"], ["readings", "readings"], ["signals", "signals"]]) {
+    for (const [kind, title] of [["tag_reads", "tag reads"], ["readings", "readings"], ["signals", "signals"], ["cards", "cards"]]) {
       const a = book[kind];
       const dropped = Object.values(a.dropped).reduce((sum, n) => sum + n, 0);
       const queued = a.waiting + a.unjudged;

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sllurp import llrp_proto
@@ -17,11 +17,11 @@ from sllurp import llrp_proto
 from readers.errors import FrameError
 from readers.rfid.llrp.control import CUSTOM_HEAD
 from readers.rfid.llrp.framing import parameters
+from readers.rfid.llrp.vendors import can_report_phase
 
 _LLRP_STATUS: Final = 287
 _FIELD_ERROR: Final = 288
 _PARAMETER_ERROR: Final = 289
-_ROSPEC: Final = 177
 _STATUS_HEAD: Final = struct.Struct(">HH")
 DEVICE_ERROR: Final = 401  # R_DeviceError: a fault of the reader itself, which may pass
 _LONGEST_TEXT: Final = 200
@@ -69,7 +69,13 @@ class RfMode:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the reader can do, of GET_READER_CAPABILITIES_RESPONSE. Frequencies in kHz, power by table index in dBm."""
+    """What the reader can do, of GET_READER_CAPABILITIES_RESPONSE. Frequencies in kHz.
+
+    Attributes:
+        power_dbm: by table index. attenuation_db: how much less than the best sensitivity, by table index.
+        max_filters: C1G2Filters in one inventory. max_opspecs: operations in one AccessSpec; 0 for no limit.
+        can_report_phase: a reader that must be asked for the phase by a maker's parameter, and says that it has it.
+    """
 
     manufacturer: int
     model: int
@@ -83,42 +89,31 @@ class Capabilities:
     fixed_channels_khz: tuple[int, ...]
     modes: tuple[RfMode, ...]
     hopping: bool
+    attenuation_db: Mapping[int, float]
+    gpi_count: int
+    gpo_count: int
+    max_filters: int
+    max_opspecs: int
+    can_block_write: bool
+    can_report_phase: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What GET_READER_CONFIG_RESPONSE says; None where it says nothing."""
+    """What GET_READER_CONFIG_RESPONSE says; None where it says nothing.
+
+    Attributes:
+        gpi_high: inputs whose level the reader knows. gpo_high: its outputs.
+    """
 
     reader_id: str
     connected: Mapping[int, bool]
     keepalive_ms: int | None
     holds: bool | None
     link_monitor_keepalives: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AntennaSetting:
-    """What one AntennaConfiguration of a ROSpec says; antenna port 0 means all, None that nothing is said."""
-
-    antenna_port: int
-    power_index: int | None
-    hop_table_id: int | None
-    channel_index: int | None
-    mode_identifier: int | None
-    session: int | None
-    tag_population: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Rospec:
-    """A ROSpec as the reader holds it. `state` is 0 disabled, 1 inactive, 2 active."""
-
-    id: int
-    state: int
-    antenna_ports: tuple[int, ...]
-    antennas: tuple[AntennaSetting, ...]
-    report_trigger: str | None
-    report_n: int | None
+    gpi_enabled: Mapping[int, bool] = field(default_factory=dict)
+    gpi_high: Mapping[int, bool] = field(default_factory=dict)
+    gpo_high: Mapping[int, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +193,8 @@ def capabilities(payload: bytes) -> Capabilities:
     try:
         fields = _decode("GET_READER_CAPABILITIES_RESPONSE", payload)
         general = fields["GeneralDeviceCapabilities"]
-        llrp = fields.get("LLRPCapabilities", {})
+        llrp, gen2 = fields.get("LLRPCapabilities", {}), fields.get("C1G2LLRPCapabilities", {})
+        io = general.get("GPIOCapabilities", {})
         band = fields["RegulatoryCapabilities"]["UHFBandCapabilities"]
         frequencies = band.get("FrequencyInformation", {})
         fixed = frequencies.get("FixedFrequencyTable", {}).get("Frequency", ())
@@ -221,6 +217,18 @@ def capabilities(payload: bytes) -> Capabilities:
                 for entry in band.get("UHFC1G2RFModeTable", {}).get("UHFC1G2RFModeTableEntry", ())
             ),
             hopping=frequencies.get("Hopping", False),
+            attenuation_db={
+                entry["Index"]: float(_signed(entry["ReceiveSensitivityValue"]))
+                for entry in general.get("ReceiveSensitivityTableEntry", ())
+            },
+            gpi_count=io.get("NumGPIs", 0),
+            gpo_count=io.get("NumGPOs", 0),
+            max_filters=gen2.get("MaxNumSelectFiltersPerQuery", 0),
+            max_opspecs=llrp.get("MaxNumOpSpecsPerAccessSpec", 0),
+            can_block_write=gen2.get("CanSupportBlockWrite", False),
+            can_report_phase=any(
+                can_report_phase(each.vendor, each.subtype, each.value) for each in parameters(payload)
+            ),
         )
     except _SLLURP_ERRORS as error:
         raise FrameError("capabilities", f"cannot be read: {error!r}", payload) from error
@@ -234,7 +242,7 @@ def configuration(payload: bytes) -> Configuration:
     """
     try:
         fields = _decode("GET_READER_CONFIG_RESPONSE", payload)
-        monitor = fields.get("ImpinjLinkMonitorConfiguration", {})
+        monitor, inputs = fields.get("ImpinjLinkMonitorConfiguration", {}), fields.get("GPIPortCurrentState", ())
         return Configuration(
             reader_id=fields.get("Identification", {}).get("ReaderID", b"").decode().upper(),
             connected={
@@ -243,55 +251,12 @@ def configuration(payload: bytes) -> Configuration:
             keepalive_ms=fields.get("KeepaliveSpec", {}).get("TimeInterval"),
             holds=fields.get("EventsAndReports", {}).get("HoldEventsAndReportsUponReconnect"),
             link_monitor_keepalives=monitor.get("LinkDownThreshold") if monitor.get("LinkMonitorMode") else None,
+            gpi_enabled={gpi["GPIPortNum"]: gpi["GPIConfig"] for gpi in inputs},
+            gpi_high={gpi["GPIPortNum"]: gpi["GPIState"] == 1 for gpi in inputs if gpi["GPIState"] in (0, 1)},
+            gpo_high={gpo["GPOPortNumber"]: gpo["GPOData"] for gpo in fields.get("GPOWriteData", ())},
         )
     except _SLLURP_ERRORS as error:
         raise FrameError("configuration", f"cannot be read: {error!r}", payload) from error
-
-
-def rospecs(payload: bytes) -> tuple[Rospec, ...]:
-    """Read the ROSpecs of GET_ROSPECS_RESPONSE.
-
-    Raises:
-        FrameError: one is damaged.
-    """
-    try:
-        return tuple(_rospec(parameter.value) for parameter in parameters(payload) if parameter.type == _ROSPEC)
-    except _SLLURP_ERRORS as error:
-        raise FrameError("rospec", f"cannot be read: {error!r}", payload) from error
-
-
-def _rospec(value: bytes) -> Rospec:
-    fields, _ = llrp_proto.Param_struct["ROSpec"]["decode"](memoryview(value), "ROSpec")
-    specs = fields.get("AISpec", [])
-    report = fields.get("ROReportSpec", {})
-    return Rospec(
-        id=fields["ROSpecID"],
-        state=fields["CurrentState"],
-        antenna_ports=tuple(port for spec in specs for port in spec["AntennaID"]),
-        antennas=tuple(
-            _antenna_setting(antenna)
-            for spec in specs
-            for inventory in spec.get("InventoryParameterSpec", [])
-            for antenna in inventory.get("AntennaConfiguration", [])
-        ),
-        report_trigger=report.get("ROReportTrigger"),
-        report_n=report.get("N"),
-    )
-
-
-def _antenna_setting(fields: Mapping[str, Any]) -> AntennaSetting:
-    transmitter = fields.get("RFTransmitter", {})
-    command: Mapping[str, Any] = next(iter(fields.get("C1G2InventoryCommand", [])), {})
-    singulation = command.get("C1G2SingulationControl", {})
-    return AntennaSetting(
-        antenna_port=fields["AntennaID"],
-        power_index=transmitter.get("TransmitPower"),
-        hop_table_id=transmitter.get("HopTableId"),
-        channel_index=transmitter.get("ChannelIndex"),
-        mode_identifier=command.get("C1G2RFControl", {}).get("ModeIndex"),
-        session=singulation.get("Session"),
-        tag_population=singulation.get("TagPopulation"),
-    )
 
 
 def event(payload: bytes) -> Event:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sllurp import llrp_proto
@@ -88,8 +88,10 @@ def enable_impinj_extensions() -> Request:
     return Request("enabling the Impinj extensions", CUSTOM, CUSTOM, body)
 
 
-def set_configuration(keepalive_s: float, *, warn_buffer: bool, hold: bool, custom: bytes) -> Request:
-    """SET_READER_CONFIG: events, keepalives, hold upon reconnect, and a maker's own parameters."""
+def set_configuration(
+    keepalive_s: float, *, warn_buffer: bool, hold: bool, io: bytes = b"", custom: bytes = b""
+) -> Request:
+    """SET_READER_CONFIG: events, keepalives, outputs and inputs, hold upon reconnect, and a maker's own parameters."""
     events = {
         "HoppingEvent": False,
         "GPIEvent": True,
@@ -111,32 +113,72 @@ def set_configuration(keepalive_s: float, *, warn_buffer: bool, hold: bool, cust
             },
         },
     )
+    body += io
     if hold:
         body += encode_tlv(_EVENTS_AND_REPORTS, bytes((_HOLD_FLAG,)))
     return Request("setting the configuration", 3, 13, body + custom)
 
 
+def set_outputs(io: bytes) -> Request:
+    """SET_READER_CONFIG of outputs alone, as `gpio.outputs` makes them: for a command while the inventory runs."""
+    return Request("setting outputs", 3, 13, _encode("SET_READER_CONFIG", {}) + io)
+
+
+def add_accessspec(accessspec: Mapping[str, Any]) -> Request:
+    """ADD_ACCESSSPEC; it is added disabled."""
+    return Request("adding the AccessSpec", 40, 50, _encode("ADD_ACCESSSPEC", {"AccessSpec": accessspec}))
+
+
+def enable_accessspec(accessspec_id: int) -> Request:
+    """ENABLE_ACCESSSPEC."""
+    body = _encode("ENABLE_ACCESSSPEC", {"AccessSpecID": accessspec_id})
+    return Request("enabling the AccessSpec", 42, 52, body)
+
+
+def get_accessspecs() -> Request:
+    """GET_ACCESSSPECS."""
+    return Request("verifying the AccessSpec", 44, 54)
+
+
+def delete_accessspec(accessspec_id: int) -> Request:
+    """DELETE_ACCESSSPEC of one."""
+    body = _encode("DELETE_ACCESSSPEC", {"AccessSpecID": accessspec_id})
+    return Request("deleting the AccessSpec", 41, 51, body)
+
+
 def delete_accessspecs() -> Request:
     """DELETE_ACCESSSPEC of all."""
-    body = _encode("DELETE_ACCESSSPEC", {"AccessSpecID": _ALL})
-    return Request("deleting the AccessSpecs of earlier clients", 41, 51, body)
+    return replace(delete_accessspec(_ALL), step="deleting the AccessSpecs of earlier clients")
+
+
+def delete_rospec(rospec_id: int) -> Request:
+    """DELETE_ROSPEC of one."""
+    return Request("deleting the ROSpec", 21, 31, _encode("DELETE_ROSPEC", {"ROSpecID": rospec_id}), within_s=10.0)
 
 
 def delete_rospecs() -> Request:
     """DELETE_ROSPEC of all."""
-    return Request(
-        "deleting the ROSpecs of earlier clients", 21, 31, _encode("DELETE_ROSPEC", {"ROSpecID": _ALL}), within_s=10.0
-    )
+    return replace(delete_rospec(_ALL), step="deleting the ROSpecs of earlier clients")
 
 
-def add_rospec(rospec: Mapping[str, Any]) -> Request:
-    """ADD_ROSPEC."""
-    return Request("adding the ROSpec", 20, 30, _encode("ADD_ROSPEC", {"ROSpec": rospec}), within_s=10.0)
+def add_rospec(rospec: bytes) -> Request:
+    """ADD_ROSPEC of an encoded ROSpec parameter."""
+    return Request("adding the ROSpec", 20, 30, rospec, within_s=10.0)
 
 
 def enable_rospec(rospec_id: int) -> Request:
     """ENABLE_ROSPEC."""
     return Request("enabling the ROSpec", 24, 34, _encode("ENABLE_ROSPEC", {"ROSpecID": rospec_id}), within_s=10.0)
+
+
+def start_rospec(rospec_id: int) -> Request:
+    """START_ROSPEC."""
+    return Request("starting the ROSpec", 22, 32, _encode("START_ROSPEC", {"ROSpecID": rospec_id}), within_s=10.0)
+
+
+def stop_rospec(rospec_id: int) -> Request:
+    """STOP_ROSPEC."""
+    return Request("stopping the ROSpec", 23, 33, _encode("STOP_ROSPEC", {"ROSpecID": rospec_id}), within_s=10.0)
 
 
 def get_rospecs() -> Request:

@@ -8,6 +8,7 @@ from typing import Final
 from readers.driver import DriverSpec, Kind, Port, Report
 from readers.rfid.llrp.session import Session
 from readers.rfid.llrp.settings import LlrpSettings
+from readers.rfid.llrp.station import LlrpStation
 
 
 class LlrpDriver:
@@ -36,4 +37,6 @@ DRIVER: Final = DriverSpec(
     summary="fixed UHF RFID readers by LLRP: Impinj, Zebra, and every other that follows the standard",
     tcp_port=5084,
     tls_port=5085,
+    models=("Impinj Speedway R120, R220, R420", "Impinj R700 (LLRP mode)", "Zebra FX7500, FX9600"),
+    station=LlrpStation,
 )

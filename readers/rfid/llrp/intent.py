@@ -1,38 +1,26 @@
-"""From what the user wants to what the reader is told: a ROSpec, made of the settings and the reader's capabilities.
+"""From what the user wants to what the reader will be told, by what the reader says that it can do.
 
-`plan` chooses; `rospec` writes it down for the encoder; `differences` compares it with what the reader read back.
+`plan` chooses; `rospecs.py` writes the plan down as a ROSpec and compares it with what the reader reads back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from readers.errors import DeviceRefusedError
-from readers.rfid.llrp.answers import AntennaSetting, Capabilities, RfMode, Rospec
+from readers.rfid.llrp import access, gpio, vendors
+from readers.rfid.llrp.answers import Capabilities, RfMode
 from readers.rfid.llrp.framing import VERSION_1_1
-from readers.rfid.llrp.settings import LlrpSettings, Profile
-from readers.rfid.llrp.vendors import Extensions, extensions
+from readers.rfid.llrp.settings import TAG_FOCUS_SESSION, LlrpSettings, Profile, SearchMode, TagFilter, Trigger
 
-ROSPEC_ID: Final = 1
-_ALL_ANTENNAS: Final = 0
-_GEN2: Final = 1
+ALL_ANTENNAS: Final = 0
+BY_COUNT: Final = 1  # ROReportTrigger: upon N tags or the end of the AISpec
+BY_TIME: Final = 5  # of LLRP 1.1: upon N milliseconds or the end of the AISpec
 _MS_PER_S: Final = 1000
 _DENSE_READER: Final = 3
-BY_COUNT: Final = "Upon_N_Tags_Or_End_Of_AISpec"
-BY_TIME: Final = "Upon_N_Milliseconds"  # LLRP 1.1: "... or end of AISpec"
-COMPARED: Final = (
-    "antennas",
-    "tx_power_dbm",
-    "session",
-    "tag_population",
-    "mode_identifier",
-    "channel_index",
-    "report_within_s",
-    "report_every_n",
-)
-_SAME_DBM: Final = 0.005  # tables are in hundredths of a dBm
+_SAME_DB: Final = 0.005  # tables are in hundredths of a dBm
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,42 +47,50 @@ _DEFAULTS: Final[dict[Profile, _Defaults]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class AntennaPlan:
+    """How one antenna port is set, or all of them with port 0.
+
+    Attributes:
+        power_dbm: the step of the reader's table with that index; attenuation_db likewise.
+        sensitivity_index: None leaves the reader's own.
+    """
+
+    port: int
+    power_index: int
+    power_dbm: float
+    sensitivity_index: int | None
+    attenuation_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the reader will be told.
 
     Attributes:
         antenna_ports: (0,) for all that the reader has.
         any_channel: whether the reader may choose among the fixed channels of its region.
-        power_dbm: the step of the table with that index.
         poll_s: how often to ask for what the reader has collected; None where it reports by time itself.
+        inventory, report: the maker's own parameters for C1G2InventoryCommand and ROReportSpec, encoded.
+        reads: what is read of each tag along with its EPC, by an AccessSpec.
     """
 
     antenna_ports: tuple[int, ...]
-    power_index: int
-    power_dbm: float
+    antennas: tuple[AntennaPlan, ...]
     hop_table_id: int
     channel_index: int
     any_channel: bool
     mode_identifier: int | None
     session: int
     tag_population: int
-    report_trigger: str
+    report_trigger: int
     report_n: int
     report_within_s: float
     poll_s: float | None
-    extensions: Extensions
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A setting that is not as asked."""
-
-    setting: str
-    asked: str
-    actual: str
-
-    def __str__(self) -> str:
-        return f"{self.setting}: asked {self.asked}, the reader has {self.actual}"
+    filters: tuple[TagFilter, ...]
+    trigger: Trigger | None
+    inventory: bytes
+    report: bytes
+    reads: access.Reads | None
 
 
 def batching_s(settings: LlrpSettings) -> float:
@@ -111,30 +107,29 @@ def plan(settings: LlrpSettings, can: Capabilities, version: int) -> Plan:
         DeviceRefusedError: the reader cannot do what a setting asks; the message lists what it can.
     """
     defaults = _DEFAULTS[settings.profile]
-    beyond = sorted(port for port in settings.antennas or () if port > can.antenna_count)
-    if beyond:
-        raise DeviceRefusedError(
-            f"antennas = {beyond}: the reader has {can.antenna_count} antenna ports; name ports of 1 to "
-            f"{can.antenna_count}"
-        )
-    power_index, power_dbm = _power(settings.tx_power_dbm, defaults.tx_power_dbm, can.power_dbm)
-    hop_table_id, channel_index = _frequency(settings.channel_index, can)
+    gpio.check(settings, can)
+    hop_table_id, channel_index = _frequency(settings, can)
+    any_channel = not can.hopping and settings.channel_index is None and settings.channels is None
+    maker = vendors.extensions(can.manufacturer)
     within_s = batching_s(settings)
     by_time = Plan(
-        antenna_ports=settings.antennas or (_ALL_ANTENNAS,),
-        power_index=power_index,
-        power_dbm=power_dbm,
+        antenna_ports=settings.antennas or (ALL_ANTENNAS,),
+        antennas=_antennas(settings, defaults, can),
         hop_table_id=hop_table_id,
         channel_index=channel_index,
-        any_channel=not can.hopping and settings.channel_index is None,
+        any_channel=any_channel,
         mode_identifier=_mode(settings.mode_identifier, defaults, can),
-        session=defaults.session if settings.session is None else settings.session,
+        session=_session(settings, defaults),
         tag_population=settings.tag_population or defaults.tag_population,
         report_trigger=BY_TIME,
         report_n=round(within_s * _MS_PER_S),
         report_within_s=within_s,
         poll_s=None,
-        extensions=extensions(can.manufacturer),
+        filters=_filters(settings, can),
+        trigger=settings.trigger,
+        inventory=vendors.inventory(settings, maker, any_channel=any_channel),
+        report=vendors.report(settings, maker, can_phase=can.can_report_phase),
+        reads=access.reads(settings, can, fast_id=vendors.uses_fast_id(settings, maker)),
     )
     if version >= VERSION_1_1 and settings.report_every_n is None:
         return by_time
@@ -148,37 +143,95 @@ def by_count(what: Plan, settings: LlrpSettings) -> Plan:
     return replace(what, report_trigger=BY_COUNT, report_n=every_n, poll_s=poll_s)
 
 
-def _power(asked_dbm: float | None, default_dbm: float, table: Mapping[int, float]) -> tuple[int, float]:
+def _antennas(settings: LlrpSettings, defaults: _Defaults, can: Capabilities) -> tuple[AntennaPlan, ...]:
+    """One for all ports, unless some of them differ; then one for each."""
+    named = {*(settings.antennas or ()), *settings.antenna_tx_power_dbm, *settings.antenna_rx_attenuation_db}
+    if beyond := sorted(port for port in named if port > can.antenna_count):
+        raise DeviceRefusedError(
+            f"antennas = {beyond}: the reader has {can.antenna_count} antenna ports; name ports of 1 to "
+            f"{can.antenna_count}"
+        )
+    differing = settings.antenna_tx_power_dbm or settings.antenna_rx_attenuation_db
+    every = tuple(range(1, can.antenna_count + 1)) if differing else (ALL_ANTENNAS,)
+    return tuple(_antenna(port, settings, defaults, can) for port in settings.antennas or every)
+
+
+def _antenna(port: int, settings: LlrpSettings, defaults: _Defaults, can: Capabilities) -> AntennaPlan:
+    power_dbm = settings.antenna_tx_power_dbm.get(port)
+    setting = "tx_power_dbm" if power_dbm is None else f"antenna_tx_power_dbm[{port}]"
+    asked_dbm = settings.tx_power_dbm if power_dbm is None else power_dbm
+    attenuation_db = settings.antenna_rx_attenuation_db.get(port, settings.rx_attenuation_db)
+    return AntennaPlan(
+        port,
+        *_power(setting, asked_dbm, defaults.tx_power_dbm, can.power_dbm),
+        *_sensitivity(attenuation_db, can.attenuation_db),
+    )
+
+
+def _power(setting: str, asked_dbm: float | None, default_dbm: float, table: Mapping[int, float]) -> tuple[int, float]:
     if not table:
         raise DeviceRefusedError("the reader lists no transmit power levels, so none can be chosen; check its region")
     lowest, highest = min(table.values()), max(table.values())
     if asked_dbm is None:
         asked_dbm = max(lowest, min(default_dbm, highest))
-    if not lowest - _SAME_DBM <= asked_dbm <= highest + _SAME_DBM:
+    if not lowest - _SAME_DB <= asked_dbm <= highest + _SAME_DB:
         raise DeviceRefusedError(
-            f"tx_power_dbm = {asked_dbm:g}: the reader in its region allows {lowest:g} to {highest:g}; "
+            f"{setting} = {asked_dbm:g}: the reader in its region allows {lowest:g} to {highest:g}; "
             "set a value in that range or leave it out"
         )
-    index = max((i for i, dbm in table.items() if dbm <= asked_dbm + _SAME_DBM), key=lambda i: table[i])
+    index = max((i for i, dbm in table.items() if dbm <= asked_dbm + _SAME_DB), key=lambda i: table[i])
     return index, table[index]
 
 
-def _frequency(channel_index: int | None, can: Capabilities) -> tuple[int, int]:
+def _sensitivity(asked_db: float | None, table: Mapping[int, float]) -> tuple[int | None, float | None]:
+    """The index of the reader's table, and its value: how much less sensitive than the best."""
+    if asked_db is None:
+        return None, None
+    steps = {index: db for index, db in table.items() if db <= asked_db + _SAME_DB}
+    highest = max(table.values(), default=0.0)
+    if not steps or asked_db > highest + _SAME_DB:
+        raise DeviceRefusedError(
+            f"rx_attenuation_db = {asked_db:g}: the reader can be made less sensitive by 0 to {highest:g}; "
+            "set a value in that range or leave it out"
+        )
+    index = max(steps, key=lambda i: steps[i])
+    return index, steps[index]
+
+
+def _session(settings: LlrpSettings, defaults: _Defaults) -> int:
+    if settings.session is not None:
+        return settings.session
+    return TAG_FOCUS_SESSION if settings.search_mode is SearchMode.TAG_FOCUS else defaults.session
+
+
+def _filters(settings: LlrpSettings, can: Capabilities) -> tuple[TagFilter, ...]:
+    if len(settings.filter) > can.max_filters:
+        raise DeviceRefusedError(
+            f"filter: {len(settings.filter)} of them, the reader takes {can.max_filters}; leave some out, and let the "
+            "rules tell the tags apart"
+        )
+    return settings.filter
+
+
+def _frequency(settings: LlrpSettings, can: Capabilities) -> tuple[int, int]:
     """Hop table and channel: in a hopping region the reader's first table, else a fixed channel."""
+    named = settings.channels or (() if settings.channel_index is None else (settings.channel_index,))
+    setting = "channels" if settings.channels else "channel_index"
+    shown = list(named) if settings.channels else settings.channel_index
     if can.hopping:
-        if channel_index is not None:
+        if named:
             raise DeviceRefusedError(
-                f"channel_index = {channel_index}: the reader's region hops by tables {list(can.hop_table_ids)}, "
+                f"{setting} = {shown}: the reader's region hops by tables {list(can.hop_table_ids)}, "
                 "no channel can be chosen; leave it out"
             )
         return (can.hop_table_ids[0] if can.hop_table_ids else 1), 1
     channels = len(can.fixed_channels_khz)
-    if channel_index is not None and channel_index > channels:
+    if max(named, default=0) > channels:
         raise DeviceRefusedError(
-            f"channel_index = {channel_index}: the reader's region has {channels} channels "
+            f"{setting} = {shown}: the reader's region has {channels} channels "
             f"({', '.join(f'{khz / _MS_PER_S:g} MHz' for khz in can.fixed_channels_khz)}); name 1 to {channels}"
         )
-    return 0, channel_index or 1
+    return 0, named[0] if named else 1
 
 
 def _mode(asked: int | None, defaults: _Defaults, can: Capabilities) -> int | None:
@@ -188,7 +241,7 @@ def _mode(asked: int | None, defaults: _Defaults, can: Capabilities) -> int | No
             known = ", ".join(str(mode.identifier) for mode in can.modes) or "none"
             raise DeviceRefusedError(f"mode_identifier = {asked}: the reader's modes are {known}")
         return asked
-    maker = extensions(can.manufacturer)
+    maker = vendors.extensions(can.manufacturer)
     modes = [mode for mode in can.modes if mode.identifier <= maker.largest_mode]
     if not modes:
         return None
@@ -199,97 +252,3 @@ def _mode(asked: int | None, defaults: _Defaults, can: Capabilities) -> int | No
         return -defaults.millers.index(mode.miller), is_dense == defaults.dense, rate_bps
 
     return max(modes, key=wanted).identifier
-
-
-def rospec(what: Plan) -> dict[str, Any]:
-    """The plan in sllurp's terms.
-
-    It starts at once and stops never, and its AISpec too: a stop trigger "after N tags" would switch the radio off and
-    on at each report, and some readers do not know it. Batching is the ROReportSpec's business alone.
-    """
-    command: dict[str, Any] = {
-        "TagInventoryStateAware": False,
-        "C1G2SingulationControl": {
-            "Session": what.session,
-            "TagPopulation": what.tag_population,
-            "TagTransitTime": 0,
-        },
-        **(what.extensions.inventory or {}),
-    }
-    if what.mode_identifier is not None:
-        # The standard says "index", yet readers of every make want the mode's identifier. Tari 0: the reader chooses.
-        command["C1G2RFControl"] = {"ModeIndex": what.mode_identifier, "Tari": 0}
-    if what.any_channel:
-        command.update(what.extensions.inventory_fixed or {})
-    return {
-        "ROSpecID": ROSPEC_ID,
-        "Priority": 0,
-        "CurrentState": "Disabled",
-        "ROBoundarySpec": {
-            "ROSpecStartTrigger": {"ROSpecStartTriggerType": "Immediate"},
-            "ROSpecStopTrigger": {"ROSpecStopTriggerType": "Null", "DurationTriggerValue": 0},
-        },
-        "AISpec": [
-            {
-                "AntennaID": what.antenna_ports,
-                "AISpecStopTrigger": {"AISpecStopTriggerType": "Null", "DurationTriggerValue": 0},
-                "InventoryParameterSpec": [
-                    {
-                        "InventoryParameterSpecID": 1,
-                        "ProtocolID": _GEN2,
-                        "AntennaConfiguration": [
-                            {
-                                "AntennaID": port,
-                                "RFTransmitter": {
-                                    "HopTableId": what.hop_table_id,
-                                    "ChannelIndex": what.channel_index,
-                                    "TransmitPower": what.power_index,
-                                },
-                                "C1G2InventoryCommand": [command],
-                            }
-                            for port in what.antenna_ports
-                        ],
-                    }
-                ],
-            }
-        ],
-        "ROReportSpec": {
-            "ROReportTrigger": what.report_trigger,
-            "N": what.report_n,
-            "TagReportContentSelector": {
-                "EnableAntennaID": True,
-                "EnableChannelIndex": True,
-                "EnablePeakRSSI": True,
-                "EnableFirstSeenTimestamp": True,
-                "EnableLastSeenTimestamp": True,
-                "EnableTagSeenCount": True,
-                "C1G2EPCMemorySelector": {"EnablePCBits": True},
-            },
-            **(what.extensions.report or {}),
-        },
-    }
-
-
-def differences(what: Plan, actual: Rospec, can: Capabilities) -> list[Difference]:
-    """Where the ROSpec that the reader holds is not the one that it was given, by the names of the settings."""
-    found: dict[str, Difference] = {}
-
-    def compare(setting: str, asked: object, has: object) -> None:
-        if asked != has and setting not in found:
-            found[setting] = Difference(setting, str(asked), "nothing stated" if has is None else str(has))
-
-    if what.antenna_ports != (_ALL_ANTENNAS,) or any(port > can.antenna_count for port in actual.antenna_ports):
-        compare("antennas", sorted(what.antenna_ports), sorted(actual.antenna_ports))
-    nothing = AntennaSetting(_ALL_ANTENNAS, None, None, None, None, None, None)
-    for antenna in actual.antennas or (nothing,):
-        power_dbm = None if antenna.power_index is None else can.power_dbm.get(antenna.power_index)
-        compare("tx_power_dbm", what.power_dbm, power_dbm)
-        compare("session", what.session, antenna.session)
-        compare("tag_population", what.tag_population, antenna.tag_population)
-        if what.mode_identifier is not None:
-            compare("mode_identifier", what.mode_identifier, antenna.mode_identifier)
-        if not can.hopping and not what.any_channel:
-            compare("channel_index", what.channel_index, antenna.channel_index)
-    batching = "report_within_s" if what.report_trigger == BY_TIME else "report_every_n"
-    compare(batching, f"{what.report_trigger} {what.report_n}", f"{actual.report_trigger} {actual.report_n}")
-    return list(found.values())

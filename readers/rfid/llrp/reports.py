@@ -12,12 +12,12 @@ Absent parameters: what is enabled and absent equals the last value received (LL
 antenna, RSSI, channel, both times and the count, so those are filled in once they were heard on this connection.
 
 Source: LLRP 1.0.1 sections 13.2.3 and 16.2.7.3; LLRP 1.1 sections 14.2.3 and 17.2.7.3; Impinj LLRP extensions for the
-custom parameters 56 (RF phase angle), 57 (peak RSSI), 68 (Doppler frequency).
+custom parameters 55 (serialized TID), 56 (RF phase angle), 57 (peak RSSI), 68 (Doppler frequency); Zebra's 709 (phase).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
@@ -27,12 +27,26 @@ from readers.errors import FrameError
 from readers.observations import Rejected, TagReads
 from readers.rfid.llrp.framing import CUSTOM, TLV, Span, spans
 from readers.rfid.llrp.reader_time import LATEST_US, ReaderTime
+from readers.rfid.llrp.vendors import (
+    IMPINJ,
+    IMPINJ_DOPPLER,
+    IMPINJ_PEAK_RSSI,
+    IMPINJ_PHASE,
+    IMPINJ_SERIALIZED_TID,
+    MOTOROLA,
+    MOTOROLA_PHASE,
+)
 
 RO_ACCESS_REPORT: Final = 61
 TAG_REPORT_DATA: Final = 240
 EPC_DATA: Final = 241
+EPC_96: Final = 13
 RF_SURVEY_REPORT_DATA: Final = 242
-IMPINJ: Final = 25882
+READ_RESULT: Final = 349
+# The operations whose results are columns. Other programs number theirs from 0 or 1, and what a reader kept of them may
+# still come.
+TID_OPSPEC: Final = 0x7A11
+USER_OPSPEC: Final = 0x7A12
 
 # Value formats of the parameters that become columns, by (type, vendor, subtype).
 _COLUMNS: Final[dict[tuple[int, int, int], tuple[str, str]]] = {
@@ -45,13 +59,14 @@ _COLUMNS: Final[dict[tuple[int, int, int], tuple[str, str]]] = {
     (7, 0, 0): ("channel_index", "H"),
     (8, 0, 0): ("count", "H"),
     (12, 0, 0): ("pc_bits", "H"),
-    (13, 0, 0): ("epc", "12s"),
-    (CUSTOM, IMPINJ, 56): ("phase_4096th", "H"),
-    (CUSTOM, IMPINJ, 57): ("rssi_100th_dbm", "h"),
-    (CUSTOM, IMPINJ, 68): ("doppler_16th_hz", "h"),
+    (EPC_96, 0, 0): ("epc", "12s"),
+    (CUSTOM, IMPINJ, IMPINJ_PHASE): ("phase_4096th", "H"),
+    (CUSTOM, IMPINJ, IMPINJ_PEAK_RSSI): ("rssi_100th_dbm", "h"),
+    (CUSTOM, IMPINJ, IMPINJ_DOPPLER): ("doppler_16th_hz", "h"),
+    (CUSTOM, MOTOROLA, MOTOROLA_PHASE): ("phase_65536th", "h"),
 }
-# Known and of no use here: ids of specs, CRC, XPC words, and results of access operations, which nobody asked for.
-_IGNORED: Final = frozenset({9, 10, 11, 14, 15, 16, 17, 18, 19, 20, *range(349, 355), 360, 361, 362})
+# Known and of no use here: ids of specs, CRC, XPC words, and results of operations, which a session does not ask for.
+_IGNORED: Final = frozenset({9, 10, 11, 14, 15, 16, 17, 18, 19, 20, *range(350, 355), 360, 361, 362})
 _SAME_AS_LAST: Final = ("antenna_port", "rssi_dbm", "channel_index", "first_seen_us", "last_seen_us", "count")
 # Columns that are not yet what `TagReads` wants, and the column that each becomes.
 _RAW: Final = {
@@ -59,15 +74,23 @@ _RAW: Final = {
     "last_seen_uptime_us": "last_seen_us",
     "rssi_100th_dbm": "rssi_dbm",
     "phase_4096th": "phase_deg",
+    "phase_65536th": "phase_deg",
+    "read_tid": "tid",
+    "read_user_memory": "user_memory",
     "doppler_16th_hz": "doppler_hz",
 }
+_READS: Final = {TID_OPSPEC: "read_tid", USER_OPSPEC: "read_user_memory"}
 _EPC_DATA_HEAD: Final = 2  # the EPC's length in bits
+_TID_HEAD: Final = 2  # the number of its words
+_READ_HEAD: Final = Struct(">BHH")  # result, OpSpec, number of words
 _BITS: Final = 8
+_WORD: Final = 2
 _HEAD: Final = TLV.size
 _MOST_LAYOUTS: Final = 256  # a reader shows one or two for each length of EPC; if more, all are forgotten
 _MOST_OF_ONE_SIZE: Final = 16  # each is tried in turn
 _TAG_HEAD: Final = TAG_REPORT_DATA.to_bytes(2)
 _DEGREES: Final = 360 / 4096
+_FINE_DEGREES: Final = 360 / 65536
 _SAMPLE_BYTES: Final = 64
 
 
@@ -128,19 +151,20 @@ def learn(record: bytes) -> Layout:
     fixed[:_HEAD] = b"\xff" * _HEAD
     unknown = 0
     for span in spans(record, _HEAD, len(record)):
-        fixed[span.start : span.value] = b"\xff" * (span.value - span.start)
-        value = span.value
-        if span.type == EPC_DATA:
-            value += _EPC_DATA_HEAD
-            fixed[span.value : value] = b"\xff" * _EPC_DATA_HEAD
-            fields["epc"] = (value, span.end, f"{_epc_bytes(record, span)}s")
-        elif column := _COLUMNS.get((span.type, span.vendor, span.subtype)):
+        key = (span.type, span.vendor, span.subtype)
+        name, code, start = "", "", span.value
+        if column := _COLUMNS.get(key):
             name, code = column
-            if span.end - span.value != Struct(">" + code).size:
-                raise FrameError("length", f"{name} has {span.end - span.value} bytes", record)
-            fields[name] = (value, span.end, code)
-        elif span.type not in _IGNORED:
-            unknown += 1
+            if span.end - start != Struct(">" + code).size:
+                raise FrameError("length", f"{name} has {span.end - start} bytes", record)
+        elif sized := _SIZED.get(key):
+            name, head, size = sized(record, span)
+            code, start = f"{size}s", start + head
+        else:
+            unknown += span.type not in _IGNORED
+        fixed[span.start : start] = b"\xff" * (start - span.start)
+        if name:
+            fields[name] = (start, start + Struct(">" + code).size, code)
     if "epc" not in fields:
         raise FrameError("no_epc", "a tag report without an EPC", record)
     in_order = sorted(fields.items(), key=lambda field: field[1][0])
@@ -160,12 +184,40 @@ def learn(record: bytes) -> Layout:
     )
 
 
-def _epc_bytes(record: bytes, span: Span) -> int:
+def _epc(record: bytes, span: Span) -> tuple[str, int, int]:
+    """EPCData: column, bytes before the value, and of the value."""
     room = span.end - span.value - _EPC_DATA_HEAD
     bits = int.from_bytes(record[span.value : span.value + _EPC_DATA_HEAD]) if room >= 0 else -1
     if (bits + _BITS - 1) // _BITS != room:
         raise FrameError("length", f"EPCData says {bits} bits and has room for {room} bytes", record)
-    return room
+    return "epc", _EPC_DATA_HEAD, room
+
+
+def _serialized_tid(record: bytes, span: Span) -> tuple[str, int, int]:
+    """ImpinjSerializedTID, likewise; parameters may follow inside it, such as the TID's parity."""
+    room = span.end - span.value - _TID_HEAD
+    words = int.from_bytes(record[span.value : span.value + _TID_HEAD]) if room >= 0 else -1
+    if not 0 <= words * _WORD <= room:
+        raise FrameError("length", f"a TID of {words} words has room for {room} bytes", record)
+    return "read_tid", _TID_HEAD, words * _WORD
+
+
+def _read_result(record: bytes, span: Span) -> tuple[str, int, int]:
+    """C1G2ReadOpSpecResult, likewise. The column of a read that failed holds an empty value; others are of no use."""
+    room = span.end - span.value - _READ_HEAD.size
+    result, opspec_id, words = _READ_HEAD.unpack_from(record, span.value) if room >= 0 else (0, 0, 0)
+    if opspec_id not in _READS:
+        return "", _READ_HEAD.size if room >= 0 else 0, 0
+    if words * _WORD > room:
+        raise FrameError("length", f"a read of {words} words has room for {room} bytes", record)
+    return _READS[opspec_id], _READ_HEAD.size, 0 if result else words * _WORD
+
+
+_SIZED: Final[dict[tuple[int, int, int], Callable[[bytes, Span], tuple[str, int, int]]]] = {
+    (EPC_DATA, 0, 0): _epc,
+    (READ_RESULT, 0, 0): _read_result,
+    (CUSTOM, IMPINJ, IMPINJ_SERIALIZED_TID): _serialized_tid,
+}
 
 
 class _Group:
@@ -316,6 +368,11 @@ class ReportDecoder:
                 columns["last_seen_us"] = [time + base for time in last]
         if "rssi_100th_dbm" in columns:
             columns["rssi_dbm"] = [value / 100 for value in columns.pop("rssi_100th_dbm")]
+        if "phase_65536th" in columns:
+            columns["phase_deg"] = [value % 65536 * _FINE_DEGREES for value in columns.pop("phase_65536th")]
+        for raw in ("read_tid", "read_user_memory"):
+            if raw in columns:
+                columns[_RAW[raw]] = [value or None for value in columns.pop(raw)]
         if "phase_4096th" in columns:
             columns["phase_deg"] = [value * _DEGREES for value in columns.pop("phase_4096th")]
         if "doppler_16th_hz" in columns:

@@ -2,6 +2,8 @@
 
 connection event → version → capabilities → release and drain → delete leftovers → configure → add, enable,
 verify the ROSpec → Watching → keepalives, reports, events ... until cancelled or the link fails
+
+With a trigger the ROSpec starts and stops with an input; its antennas are watched while its events say that it runs.
 """
 
 from __future__ import annotations
@@ -12,17 +14,15 @@ from dataclasses import replace
 from typing import Final
 
 from readers.driver import Port, Report
-from readers.errors import DeviceRefusedError, FrameError, LinkError, ReaderBusyError
-from readers.observations import DeviceInfo, Rejected, Severity, Signal, Signals, TagReads, Watching
-from readers.rfid.llrp import answers, control, intent, vendors
+from readers.errors import DeviceRefusedError, FrameError, LinkError
+from readers.observations import DeviceInfo, Rejected, Severity, Signals, TagReads, Watching
+from readers.rfid.llrp import access, answers, control, gpio, handshake, intent, rospecs, vendors
 from readers.rfid.llrp.conditions import PASSING_S, Conditions
-from readers.rfid.llrp.connection import Connection, NoAnswerError
-from readers.rfid.llrp.framing import VERSION_1_1
+from readers.rfid.llrp.connection import Connection
 from readers.rfid.llrp.reader_time import ReaderTime
 from readers.rfid.llrp.reports import ReportDecoder
-from readers.rfid.llrp.settings import LlrpSettings, ProtocolVersion
+from readers.rfid.llrp.settings import LlrpSettings
 
-CONNECTION_EVENT_WITHIN_S: Final = 5.0
 CLOSE_WITHIN_S: Final = 1.5
 ACTIVE_WITHIN_S: Final = 5.0  # from ENABLE_ROSPEC to "active"; a reader that tunes its antennas needs a second or two
 _ASK_AGAIN_S: Final = 0.25
@@ -31,13 +31,9 @@ TOGETHER_S: Final = 0.02  # reads that come within it are decoded together; the 
 UNKNOWN_EVERY_S: Final = 10.0  # parameters that are skipped are counted at once and told this often
 _US_PER_S: Final = 1_000_000
 _MS_PER_S: Final = 1000
-_ACTIVE: Final = 2
-_SUCCESS: Final = 0
-_READER_INITIATED_EXISTS: Final = 1
-_CLIENT_INITIATED_EXISTS: Final = 2
 _ANOTHER_ATTEMPTED: Final = 4
-_SPARE_IT: Final = 'set protocol_version = "1.0.1"'
-_ENDED: Final = frozenset({"End_of_ROSpec", "Preemption_of_ROSpec"})
+_STARTED: Final = "Start_of_ROSpec"
+_ENDED: Final = "End_of_ROSpec"
 
 
 class Session:
@@ -55,7 +51,10 @@ class Session:
         self._opened: answers.Event | None = None
         self._can: answers.Capabilities | None = None
         self._connected: dict[int, bool] = {}
+        self._lost_at_us: dict[int, int] = {}
+        self._gpi_high: dict[int, bool] = {}
         self._verified = False
+        self._runs = False
         self._watched: frozenset[int] | None = None
         self._told: dict[str, int] = {}
 
@@ -65,9 +64,10 @@ class Session:
         Raises:
             LinkError, ReaderBusyError, FrameError, DeviceRefusedError: as `Driver.run`.
         """
-        await self._open()
         connection = self._connection
-        await self._negotiate()
+        await handshake.first_message(self._port, connection)
+        handshake.accepted(self._port, connection.first_type, self._opened)
+        await handshake.negotiate(self._port, connection, self._settings.protocol_version)
         can = self._can = answers.capabilities(await connection.demand(control.get_capabilities()))
         extras = vendors.extensions(can.manufacturer)
         if extras.enable:
@@ -102,77 +102,6 @@ class Session:
 
     # --- the steps ----------------------------------------------------------------------------------------------
 
-    async def _open(self) -> None:
-        step = "waiting for the connection event"
-        deadline_s = self._port.monotonic_s() + CONNECTION_EVENT_WITHIN_S
-        try:
-            while self._connection.first_type is None:
-                left_s = deadline_s - self._port.monotonic_s()
-                if left_s <= 0:
-                    raise LinkError(
-                        f"{self._port.description}: {step}: nothing within {CONNECTION_EVENT_WITHIN_S:g} s; "
-                        "is this an LLRP reader, and is the port right (5084, with TLS 5085)?"
-                    )
-                await self._connection.pump(left_s, f"{step}; if this goes on, another client may hold this reader")
-        except FrameError as error:
-            detail = f"{step}: {error.detail}; is this an LLRP reader, and is TLS on or off at both ends?"
-            raise FrameError(error.reason, detail, error.frame) from error
-        event = self._opened
-        first_type = self._connection.first_type
-        if first_type != control.READER_EVENT_NOTIFICATION or event is None or event.connection_attempt is None:
-            raise LinkError(
-                f"{self._port.description}: {step}: the first message, of type {first_type}, is no "
-                "READER_EVENT_NOTIFICATION (63) with a ConnectionAttemptEvent; check the address"
-            )
-        if event.connection_attempt in (_READER_INITIATED_EXISTS, _CLIENT_INITIATED_EXISTS):
-            whose = "that the reader opened itself" if event.connection_attempt == _READER_INITIATED_EXISTS else "open"
-            raise ReaderBusyError(
-                f"{self._port.description}: another client holds this reader (a connection {whose}); stop that client, "
-                "or wait until the reader gives up its dead session"
-            )
-        if event.connection_attempt != _SUCCESS:
-            raise LinkError(
-                f"{self._port.description}: {step}: the reader refuses with status {event.connection_attempt}; "
-                "restart the reader if this goes on"
-            )
-
-    async def _negotiate(self) -> None:
-        wanted = self._settings.protocol_version
-        connection = self._connection
-        if wanted is ProtocolVersion.V1_0_1:
-            return
-        try:
-            current, highest, status = answers.supported_version(
-                await connection.request(control.get_supported_version())
-            )
-        except NoAnswerError:  # a reader that ignores what it does not know
-            if wanted is ProtocolVersion.V1_1:
-                raise
-            return
-        except LinkError as error:
-            raise LinkError(f"{error}; if this goes on, the reader cannot stand the question: {_SPARE_IT}") from error
-        except DeviceRefusedError as error:  # M_UnsupportedVersion or M_UnsupportedMessage: it speaks 1.0.1
-            if wanted is ProtocolVersion.V1_1:
-                raise DeviceRefusedError(
-                    f"{error}; it speaks LLRP 1.0.1 only: set protocol_version to 1.0.1 or auto"
-                ) from error
-            return
-        if not status.ok or highest < VERSION_1_1:
-            if wanted is ProtocolVersion.V1_1:
-                raise DeviceRefusedError(
-                    f"{self._port.description}: the reader speaks LLRP versions up to {highest}, 1.1 is 2; "
-                    "set protocol_version to 1.0.1 or auto"
-                )
-            return
-        if current != VERSION_1_1:
-            try:
-                await connection.demand(control.set_protocol_version(VERSION_1_1))
-            except DeviceRefusedError:
-                if wanted is ProtocolVersion.V1_1:
-                    raise
-                return  # it knows of 1.1, and does not speak it
-        connection.version = VERSION_1_1
-
     async def _look_around(self, can: answers.Capabilities, extras: vendors.Extensions) -> None:
         now = answers.configuration(await self._connection.demand(control.get_configuration(extras.read_back)))
         self._connected = dict(now.connected)
@@ -189,7 +118,11 @@ class Session:
         keepalive_s = self._settings.keepalive_s
         await self._connection.demand(
             control.set_configuration(
-                keepalive_s, warn_buffer=can.can_warn_buffer, hold=can.can_hold, custom=extras.configuration
+                keepalive_s,
+                warn_buffer=can.can_warn_buffer,
+                hold=can.can_hold,
+                io=gpio.parameters_for(self._settings, can),
+                custom=extras.configuration,
             )
         )
         now = answers.configuration(await self._connection.demand(control.get_configuration(extras.read_back)))
@@ -200,6 +133,11 @@ class Session:
             self._compare("hold_upon_reconnect", "True", str(now.holds))
         if extras.configuration:
             self._compare("link_monitor", str(vendors.LINK_DOWN_KEEPALIVES), str(now.link_monitor_keepalives))
+        for setting, asked, actual in gpio.compared(self._settings, can, now):
+            self._compare(setting, asked, actual)
+        self._gpi_high |= now.gpi_high
+        if (levels := gpio.states(now, self._port.now_us())) is not None:
+            self._report(levels)
         for port, connected in self._connected.items():
             if not connected and (self._settings.antennas is None or port in self._settings.antennas):
                 self._antenna(port, connected=False)
@@ -215,18 +153,38 @@ class Session:
             with contextlib.suppress(DeviceRefusedError):
                 await connection.demand(request)
         try:
-            await connection.demand(control.add_rospec(intent.rospec(what)))
+            await connection.demand(control.add_rospec(rospecs.encode(what)))
         except DeviceRefusedError:
             if what.report_trigger != intent.BY_TIME:
                 raise
             what = intent.by_count(what, self._settings)  # it speaks 1.1, but not the part of it that reports by time
-            await connection.demand(control.add_rospec(intent.rospec(what)))
-        await connection.demand(control.enable_rospec(intent.ROSPEC_ID))
+            await connection.demand(control.add_rospec(rospecs.encode(what)))
+        if what.reads is not None:
+            await self._install_reads(what.reads)
+        await connection.demand(control.enable_rospec(rospecs.ROSPEC_ID))
+        ours = await self._enabled(what)
+        different = {each.setting: each for each in rospecs.differences(what, ours, can)}
+        for setting in rospecs.COMPARED:
+            each = different.get(setting)
+            self._compare(setting, each.asked if each else "", each.actual if each else "")
+        self._verified = True
+        self._runs = ours.state == rospecs.ACTIVE
+        if not self._runs and what.trigger and self._gpi_high.get(what.trigger.gpi) == what.trigger.is_high:
+            # Its input asked for it before it was there, and a reader waits for the next change. It may have come.
+            with contextlib.suppress(DeviceRefusedError):
+                await connection.demand(control.start_rospec(rospecs.ROSPEC_ID))
+        self._watch()
+        return what
+
+    async def _enabled(self, what: intent.Plan) -> rospecs.Rospec:
+        """The ROSpec as the reader holds it, once it is active; with a trigger, once it is enabled."""
+        connection = self._connection
+        wanted = rospecs.ACTIVE if what.trigger is None else rospecs.INACTIVE
         deadline_s = self._port.monotonic_s() + ACTIVE_WITHIN_S
         while True:
-            held = answers.rospecs(await connection.demand(control.get_rospecs()))
-            ours = next((rospec for rospec in held if rospec.id == intent.ROSPEC_ID), None)
-            if ours and ours.state == _ACTIVE:
+            held = rospecs.held(await connection.demand(control.get_rospecs()))
+            ours = next((rospec for rospec in held if rospec.id == rospecs.ROSPEC_ID), None)
+            if ours and ours.state >= wanted:
                 break
             if self._port.monotonic_s() >= deadline_s:
                 state = f"in state {ours.state} (0 disabled, 1 inactive)" if ours else "not there"
@@ -235,15 +193,17 @@ class Session:
                     "enabled, so nothing is read; look at the reader's own log for its radio and antennas"
                 )
             await self._wait(_ASK_AGAIN_S)
-        others = [rospec.id for rospec in held if rospec.id != intent.ROSPEC_ID]
-        self._compare("rospecs", str([intent.ROSPEC_ID]), str([intent.ROSPEC_ID, *others]))
-        different = {each.setting: each for each in intent.differences(what, ours, can)}
-        for setting in intent.COMPARED:
-            each = different.get(setting)
-            self._compare(setting, each.asked if each else "", each.actual if each else "")
-        self._verified = True
-        self._watch()
-        return what
+        others = [rospec.id for rospec in held if rospec.id != rospecs.ROSPEC_ID]
+        self._compare("rospecs", str([rospecs.ROSPEC_ID]), str([rospecs.ROSPEC_ID, *others]))
+        return ours
+
+    async def _install_reads(self, reads: access.Reads) -> None:
+        connection = self._connection
+        await connection.demand(control.add_accessspec(access.background(reads, rospecs.ROSPEC_ID)))
+        await connection.demand(control.enable_accessspec(access.BACKGROUND_ID))
+        held = access.held(await connection.demand(control.get_accessspecs()))
+        active = [each.id for each in held if each.is_active]
+        self._compare("accessspecs", str([access.BACKGROUND_ID]), str(active))
 
     async def _wait(self, seconds: float) -> None:
         until_s = self._port.monotonic_s() + seconds
@@ -287,7 +247,15 @@ class Session:
             if isinstance(observation, TagReads) and self._verified and not all(self._connected.values()):
                 # A read proves that the antenna is there, whatever its sensor says.
                 for port in {*observation.antenna_port} & {port for port, on in self._connected.items() if not on}:
-                    self._antenna(port, connected=True)
+                    if self._is_after_its_loss(port, observation):
+                        self._antenna(port, connected=True)
+
+    def _is_after_its_loss(self, port: int, reads: TagReads) -> bool:
+        """Whether an antenna was heard after it was lost: what had been collected before may be reported later."""
+        if reads.last_seen_us is None or port not in self._lost_at_us:
+            return True
+        seen = (time for at, time in zip(reads.antenna_port, reads.last_seen_us, strict=True) if at == port)
+        return any(time is None or time > self._lost_at_us[port] for time in seen)
 
     def _event(self, event: answers.Event, received_at_us: int) -> LinkError | None:
         """Take one event; what is returned ends the connection, after the reports that came along with it."""
@@ -300,6 +268,8 @@ class Session:
             return LinkError(f"{self._port.description}: the reader closes the connection (ConnectionCloseEvent)")
         if event.antenna is not None:
             port, connected = event.antenna
+            if event.utc_us is not None and not connected:
+                self._lost_at_us[port] = event.utc_us
             self._antenna(port, connected=connected)
         if event.buffer_fill_percent is not None:
             begin(
@@ -318,15 +288,21 @@ class Session:
             begin("second_client", "another client tried to connect", severity=Severity.INFO, until_s=until_s)
         if event.gpi is not None:
             port, is_high = event.gpi
-            self._report(Signals(received_at_us, (Signal(f"gpi_{port}", is_high),)))
-        if event.rospec is not None and self._verified:
-            what, rospec_id = event.rospec
-            if rospec_id == intent.ROSPEC_ID and what in _ENDED:
-                return LinkError(
-                    f"{self._port.description}: the reader stopped the inventory ({what}); it is set up anew. "
-                    "Another program may control it, or its radio failed: look at the reader's own log"
-                )
+            self._gpi_high[port] = is_high
+            self._report(Signals(received_at_us, (gpio.signal(port, is_high=is_high),)))
+        if event.rospec is not None and self._verified and event.rospec[1] == rospecs.ROSPEC_ID:
+            return self._rospec_event(event.rospec[0])
         return None
+
+    def _rospec_event(self, what: str) -> LinkError | None:
+        if what == _STARTED or (what == _ENDED and self._settings.trigger is not None):
+            self._runs = what == _STARTED
+            self._watch()
+            return None
+        return LinkError(
+            f"{self._port.description}: the reader stopped the inventory ({what}); it is set up anew. "
+            "Another program may control it, or its radio failed: look at the reader's own log"
+        )
 
     def _set_clock(self, event: answers.Event, received_at_us: int) -> None:
         reader_us = event.utc_us
@@ -357,7 +333,7 @@ class Session:
         can = self._can
         asked = self._settings.antennas or tuple(range(1, (can.antenna_count if can else 0) + 1))
         # A port that the reader says nothing of counts as connected: not every reader can tell.
-        ports = frozenset(port for port in asked if self._connected.get(port, True))
+        ports = frozenset(port for port in asked if self._runs and self._connected.get(port, True))
         if ports != self._watched:
             self._watched = ports
             self._report(Watching(ports))

@@ -7,7 +7,9 @@ import pytest
 from gateway.config.crosschecks import warnings
 from gateway.config.load import load_site
 from gateway.config.models import SiteFile
+from readers.driver import Report
 from readers.errors import ConfigError
+from tests.support.card_readers import install
 
 READER = '[[reader]]\nname = "{name}"\ndriver = "m100"\nport = "{port}"\n'
 
@@ -49,6 +51,54 @@ def test_unencrypted_links_beyond_loopback_are_warned_of(tmp_path: Path) -> None
         f'sink[main].url = "http://127.evil.example": {unencrypted}',
         'mqtt.host = "broker.example": the password and all data cross the network unencrypted; add a [mqtt.tls] table',
         "no [[reader]]: this edge daemon will read nothing",
+    ]
+
+
+async def silence(report: Report) -> None:
+    del report
+
+
+def card_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str = "") -> SiteFile:
+    install(monkeypatch, silence)
+    return loaded(tmp_path, '[[reader]]\nname = "door"\ndriver = "scripted_card"\nport = "tcp://127.0.0.1:1"\n' + more)
+
+
+def test_card_readers_have_read_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = '[[zone]]\nname = "hall"\nread_points = ["door-in", "door-2"]\n'
+    site = card_site(tmp_path, monkeypatch, 'read_points = { 1 = "door-in" }\n' + zone)
+    assert site.zone[0].read_points == ["door-in", "door-2"]
+
+
+def test_a_machine_has_no_read_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, silence)
+    reader = '[[reader]]\nname = "scale"\ndriver = "scripted_machine"\nport = "tcp://127.0.0.1:1"\n'
+    assert loaded(tmp_path, reader).reader[0].name == "scale"
+    with pytest.raises(ConfigError) as caught:
+        loaded(
+            tmp_path,
+            reader + 'read_points = { 1 = "scale-in" }\n[[zone]]\nname = "yard"\nread_points = ["scale-1"]\n',
+        )
+    machine = "driver scripted_machine hears a machine under its own name and has no antennas; remove this table"
+    assert machine in str(caught.value)
+    assert 'zone[yard].read_points[0] = "scale-1": no reader has this read point' in str(caught.value)
+
+
+def test_card_readers_without_a_key_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (warning,) = warnings(card_site(tmp_path, monkeypatch))
+    assert warning.startswith('cards.identity = "keyed": needs a key: ')
+    assert "LoadCredential=card-key:/etc/tagwharf/card-key" in warning
+    assert warning.endswith("(for the card readers door; a daemon that lacks it does not start)")
+    (tmp_path / "card-key").write_text("too short")
+    assert "has 9 bytes, at least 16" in warnings(card_site(tmp_path, monkeypatch))[0]
+    (tmp_path / "card-key").write_text("0123456789abcdef")
+    assert warnings(card_site(tmp_path, monkeypatch)) == []
+
+
+def test_cards_by_number_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = card_site(tmp_path, monkeypatch, '[cards]\nidentity = "raw"\n')
+    assert warnings(site) == [
+        'cards.identity = "raw": card numbers are personal data, and will stand in every message and store'
     ]
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from gateway.contract.batches import (
     NUMBER_MOST,
     Batch,
+    CardBatch,
+    CardRead,
     ReadBatch,
     Reading,
     ReadingBatch,
@@ -59,13 +61,14 @@ def test_readings_stay_exact(value: Decimal) -> None:
 def test_every_kind_names_itself() -> None:
     batches: list[Batch] = [
         ReadBatch(gateway="g", device="d", received_at_us=1, reads=[]),
+        CardBatch(gateway="g", device="d", received_at_us=1, cards=[CardRead("nfca#00", "nfca", "p", 1, 1)] * 2),
         ReadingBatch(gateway="g", device="d", received_at_us=1, readings=[]),
         SignalBatch(gateway="g", device="d", received_at_us=1, signals=[Signal(name="loop", value=True)]),
         StatusBatch(gateway="g", device="d", received_at_us=1, state="online", reason="r", since_us=1),
         TickBatch(gateway="g", device="g", received_at_us=1, watched=["p"]),
     ]
-    assert [kind_of(batch) for batch in batches] == ["reads", "readings", "signals", "status", "tick"]
-    assert [item_count(batch) for batch in batches] == [0, 0, 1, 0, 0]
+    assert [kind_of(batch) for batch in batches] == ["reads", "cards", "readings", "signals", "status", "tick"]
+    assert [item_count(batch) for batch in batches] == [0, 2, 0, 1, 0, 0]
     assert all(f'"kind":"{kind_of(batch)}"'.encode() in encode(batch) for batch in batches)
 
 
@@ -88,6 +91,9 @@ def test_of_a_batch_that_cannot_be_read_the_place_and_the_size_are_known() -> No
         assert (found.gateway, found.epoch, found.sequence, found.ordinal) == ("edge-1", 1, 2, 3)
         assert (kind_of(found), item_count(found)) == ("reads", 3)
         assert "$.reads[0].seen_at_us" in found.why
+    cards = CardBatch(**HEAD, cards=[CardRead("nfca#00", "nfca", "p", 1, 5)] * 2)  # type: ignore[arg-type]  # as above
+    unreadable = encode(cards).replace(b'"seen_at_us":5', b'"seen_at_us":null', 1)
+    assert (kind_of(outline(unreadable, "")), item_count(outline(unreadable, ""))) == ("cards", 2)
     later = encode(batch).replace(b'"kind":"reads"', b'"kind":"photos"')
     assert (kind_of(outline(later, "")), item_count(outline(later, ""))) == ("photos", 3)  # of a newer edge daemon
     with pytest.raises(msgspec.ValidationError):

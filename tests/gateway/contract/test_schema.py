@@ -8,6 +8,8 @@ import pytest
 
 from gateway.contract.batches import (
     Batch,
+    CardBatch,
+    CardRead,
     Condition,
     ReadBatch,
     Reading,
@@ -31,6 +33,7 @@ READ = TagRead(epc="30", antenna_port=1, read_point="a", seen_at_us=5, rssi_dbm=
 ACCOUNT = Account(heard=3, judged=1, dropped={"journal_full": 1}, waiting=1)
 MESSAGES: list[msgspec.Struct] = [
     ReadBatch(**HEADER, device="gate", reads=[READ], clock_offset_us=-1),
+    CardBatch(**HEADER, device="door", cards=[CardRead("nfca~last24#" + "0" * 24, "nfca", "door-1", 1, 5, "last24")]),
     ReadingBatch(
         **HEADER,
         device="m",
@@ -151,7 +154,7 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 def test_channels_are_the_topics_that_the_code_uses() -> None:
     topics = Topics("{site}")
     assert {f"{topics.root}/{channel.address}" for channel in CHANNELS} == {
-        *(topics.device("{device}", kind) for kind in ("reads", "readings", "signals", "status")),
+        *(topics.device("{device}", kind) for kind in ("reads", "cards", "readings", "signals", "status")),
         topics.device("{gateway}", "tick"),
         topics.ack("{gateway}"),
         topics.resume("{gateway}"),

@@ -3,7 +3,7 @@ from typing import Any
 from gateway.contract.batches import StatusBatch
 from gateway.contract.events import Event, Evidence
 from gateway.contract.ledger import Account, EdgeLedger, PointAccount, RulesLedger
-from gateway.demo.report import compare, faults, report
+from gateway.demo.report import faults, report
 
 EVIDENCE = Evidence(gateway="edge-1", epoch=1, sequence_from=1, sequence_to=2, reads=30)
 
@@ -36,27 +36,6 @@ def books(account: Account, points: PointAccount) -> tuple[EdgeLedger, RulesLedg
         latency_ms={"p50": 20.0, "p99": 80.1234},
     )
     return edge, rules
-
-
-def test_each_crossing_takes_one_event_and_what_is_left_is_a_ghost() -> None:
-    crossings = [crossing("AA", "lane-1", "in", 10_000_000), crossing("BB", "lane-2", "out", 20_000_000)]
-    found = compare(
-        [
-            passage("AA", "lane-1", "in", 10_200_000),
-            passage("AA", "lane-1", "in", 10_300_000),  # the same crossing twice: one is a ghost
-            passage("BB", "lane-2", "in", 20_100_000),
-        ],
-        crossings,
-    )
-    assert found == {"passages": 2, "detected": 2, "wrong_direction": 1, "ghosts": 1}
-
-
-def test_an_event_in_the_wrong_lane_or_at_the_wrong_time_is_no_detection() -> None:
-    found = compare(
-        [passage("AA", "lane-2", "in", 10_000_000), passage("AA", "lane-1", "in", 90_000_000)],
-        [crossing("AA", "lane-1", "in", 10_000_000)],
-    )
-    assert found == {"passages": 1, "detected": 0, "wrong_direction": 0, "ghosts": 2}
 
 
 def test_a_good_run_has_no_faults_and_the_promised_keys() -> None:

@@ -6,15 +6,28 @@ from typing import Any
 
 import pytest
 
-from gateway.contract.batches import Batch, ReadBatch, StatusBatch, TickBatch, decode, kind_of
+from gateway.config.models import IdentityStyle
+from gateway.contract.batches import (
+    Batch,
+    CardBatch,
+    ReadBatch,
+    StatusBatch,
+    TickBatch,
+    decode,
+    encode,
+    item_count,
+    kind_of,
+)
 from gateway.edge.intake import REASONS_MOST, Intake
 from gateway.edge.journal import Journal
 from gateway.edge.ledger import edge_ledger
 from gateway.health import Health
+from gateway.identity import Identities
 from readers.driver import Kind
 from readers.obis import ObisCode
 from readers.observations import (
     Condition,
+    InForce,
     Reading,
     Readings,
     Rejected,
@@ -26,6 +39,7 @@ from readers.observations import (
 )
 from readers.quantities import Quantity
 from tests.gateway.edge.support import GATEWAY, opened
+from tests.support.card_readers import CANARY, PIN, card_reads, leaks
 
 Body = Callable[[Journal, Intake], Coroutine[Any, Any, None]]
 
@@ -135,6 +149,74 @@ def test_readings_signals_and_what_was_rejected(tmp_path: Path) -> None:
         assert ledger.readings.balanced
         assert ledger.signals.balanced
         assert watched.devices["m1"].heard == 3
+
+    with_intake(tmp_path, body)
+
+
+KEYED = Identities(IdentityStyle.KEYED, b"0123456789abcdef")
+
+
+def test_cards_are_journalled_at_once_by_name_and_counted(tmp_path: Path) -> None:
+    async def body(journal: Journal, _: Intake) -> None:
+        health = Health("edge")
+        intake = Intake(GATEWAY, journal, health, identities=KEYED)
+        watched, report = intake.reader("door", "osdp", Kind.CARD, {1: "door-in"}, ())
+        report(Watching(frozenset({1})))
+        report(card_reads(CANARY, "wiegand~last24:F0AD9B", keys=PIN))
+        report(card_reads("nfca:08F0AD9B"))
+        report(Rejected("parity", reads_lost=1))
+        report(InForce({"baud": "9600"}))
+        (batch,) = [b for b in await journalled(journal) if isinstance(b, CardBatch)]
+        assert [card.read_point for card in batch.cards] == ["door-in", "door-in"]
+        account = edge_ledger(GATEWAY, journal, intake).cards
+        assert (account.heard, account.unjudged) == (4, 2)
+        assert account.dropped == {"random_number": 1, "rejected_parity": 1}
+        assert account.balanced
+        assert watched.devices["door"].heard == 3
+        typed = health.registry.get_sample_value("tagwharf_keypad_entries_dropped_total", {"reader": "door"})
+        assert typed == 2
+        assert all(leaks(encode(each)) == [] for each in await journalled(journal))
+
+    with_intake(tmp_path, body)
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(b"wiegand~last24#" in content for content in files)
+    assert leaks(b"".join(files)) == []
+
+
+def test_without_a_key_no_card_is_taken_and_each_is_counted(tmp_path: Path) -> None:
+    async def body(journal: Journal, intake: Intake) -> None:
+        without = Intake(GATEWAY, journal, Health("edge"), identities=Identities(IdentityStyle.KEYED))
+        for each in (intake, without):
+            _, report = each.reader("door", "ascii_line", Kind.RFID, {}, ())
+            report(card_reads(CANARY))
+        assert [kind_of(b) for b in await journalled(journal) if item_count(b)] == []
+        assert journal.dropped("cards") == {"no_card_key": 2}
+        assert edge_ledger(GATEWAY, journal, without).cards.heard == 1
+
+    with_intake(tmp_path, body)
+
+
+def test_conditions_of_card_readers_hide_numbers_where_cards_go_by_name(tmp_path: Path) -> None:
+    async def body(journal: Journal, intake: Intake) -> None:
+        raw = Intake(GATEWAY, journal, Health("edge"), identities=Identities(IdentityStyle.RAW))
+        told: list[StatusBatch] = []
+        for each in (intake, raw):
+            _, report = each.reader("door", "osdp", Kind.CARD, {}, ())
+            report(Condition("card_stuck", active=True, key="F0AD9B", detail="card 04CA7A12F0AD9B lies there"))
+            each.tick()
+            told.append([b for b in await journalled(journal) if isinstance(b, StatusBatch)][-1])
+        hidden, shown = (batch.conditions[0] for batch in told)
+        assert (hidden.key, hidden.detail) == ("...", "card ... lies there")
+        assert (shown.key, shown.detail) == ("F0AD9B", "card 04CA7A12F0AD9B lies there")
+
+    with_intake(tmp_path, body)
+
+
+def test_a_frame_of_a_machine_that_was_thrown_away_held_signals(tmp_path: Path) -> None:
+    async def body(journal: Journal, intake: Intake) -> None:
+        _, report = intake.reader("scale", "weighbridge", Kind.MACHINE, {}, ())
+        report(Rejected("checksum", reads_lost=2))
+        assert journal.dropped("signals") == {"rejected_checksum": 2}
 
     with_intake(tmp_path, body)
 

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.config.models import IdentityStyle
 from gateway.contract.batches import (
     MOST_ITEMS,
     NUMBER_MOST,
+    CardBatch,
+    CardRead,
     ReadBatch,
     Reading,
     ReadingBatch,
@@ -20,10 +23,12 @@ from gateway.contract.batches import (
 )
 from gateway.edge import normalise
 from gateway.edge.normalise import Normaliser
+from gateway.identity import Identities
 from readers import observations
 from readers.obis import ObisCode
 from readers.observations import Readings, Signals, TagReads
 from readers.quantities import Phase, Quality, Quantity
+from tests.support.card_readers import CANARY, PIN, card_reads, leaks
 
 
 def flushed(normaliser: Normaliser) -> list[TagRead]:
@@ -193,6 +198,28 @@ def test_readings_are_exact() -> None:
     )
     assert msgspec.json.decode(encode(batch))["readings"][0]["value"] == "1234560.10"
     assert decode(encode(batch)) == batch
+
+
+def test_cards_travel_by_name_and_without_what_was_typed() -> None:
+    keyed = Identities(IdentityStyle.KEYED, b"0123456789abcdef")
+    normaliser = Normaliser("edge-1", "door", {1: "door-in"})
+    presented = card_reads(CANARY, "wiegand~last24:F0AD9B", at_us=7, keys=PIN)
+    (batch,) = normaliser.cards(presented, keyed)
+    names = [keyed.name(card.identity) for card in presented.cards]
+    assert batch == CardBatch(
+        gateway="edge-1",
+        device="door",
+        received_at_us=7,
+        cards=[
+            CardRead(names[0], "nfca", "door-in", 1, 7),
+            CardRead(names[1], "wiegand", "door-in", 1, 7, "last24"),
+        ],
+    )
+    assert leaks(encode(batch)) == []
+    (other,) = normaliser.cards(card_reads(CANARY, antenna_port=2), Identities(IdentityStyle.RAW))
+    assert isinstance(other, CardBatch)
+    assert [(card.card, card.read_point) for card in other.cards] == [(CANARY, "door-2")]
+    assert normaliser.cards(card_reads(), keyed) == []
 
 
 def test_signals_travel_with_their_unit() -> None:

@@ -15,6 +15,7 @@ from readers.errors import ConfigError, DeviceRefusedError, FrameError, LinkErro
 from readers.observations import Watching
 from readers.ports.memory import MemoryPort
 from tests.gateway.edge.support import GATEWAY, opened
+from tests.support.card_readers import CANARY, PIN, card_reads, leaks, logged
 
 Act = Callable[[Report], Coroutine[Any, Any, None]]
 Body = Callable[["Bench"], Coroutine[Any, Any, None]]
@@ -34,11 +35,11 @@ class Scripted:
 class Bench:
     """One supervised reader with short waits."""
 
-    def __init__(self, act: Act, health: Health, intake: Intake, **reader: Any) -> None:
+    def __init__(self, act: Act, health: Health, intake: Intake, kind: Kind = Kind.RFID, **reader: Any) -> None:
         self.health = health
         self.ports: list[MemoryPort] = []
         self.refuse: Exception | None = None
-        spec = DriverSpec("scripted", Kind.RFID, DriverSettings, lambda _: Scripted(act), "for tests", tcp_port=1)
+        spec = DriverSpec("scripted", kind, DriverSettings, lambda _: Scripted(act), "for tests", tcp_port=1)
         self.supervisor = Supervisor(
             Reader.model_validate({"name": "gate", "driver": "scripted", "port": "tcp://x", **reader}),
             spec,
@@ -233,3 +234,30 @@ def test_waits_grow_to_a_limit_with_a_random_part_and_shrink_after_a_good_spell(
     assert min(waits[6:]) >= BACKOFF_MOST_S / 2
     assert backoff.after(59.9) > 10
     assert backoff.after(60) <= 1
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (FrameError("checksum", "3F, should be 40", bytes.fromhex("0204CA7A12F0AD9B03")), "checksum: 3F, should be 40"),
+        (LinkError("cut within 15773083"), "cut within ..."),
+        (ValueError("invalid literal for int() with base 16: '04CA7A12F0AD9B'"), "driver_failed"),
+    ],
+)
+def test_no_number_of_a_card_is_told_or_logged(
+    error: Exception, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(report: Report) -> None:
+        report(card_reads(CANARY, keys=PIN))
+        raise error
+
+    async def body(bench: Bench) -> None:
+        async with asyncio.timeout(5):
+            while shown not in said.getvalue():
+                await asyncio.sleep(0.01)
+        assert leaks(bench.device.batch(GATEWAY, 0).detail.encode()) == []
+
+    with logged("edge") as said:
+        supervise(tmp_path, monkeypatch, act, body, kind=Kind.CARD)
+    assert leaks(said.getvalue().encode()) == []
+    assert leaks(b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())) == []

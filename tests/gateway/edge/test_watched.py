@@ -2,7 +2,7 @@ import pytest
 
 from gateway.edge.watched import CONDITIONS_MOST, DeviceState, Watched
 from readers.driver import Kind
-from readers.observations import Condition, DeviceInfo, Severity, Watching
+from readers.observations import Condition, DeviceInfo, InForce, Severity, Watching
 
 
 class Told:
@@ -93,6 +93,12 @@ def test_meters_behind_a_line_speak_for_themselves_and_for_the_line() -> None:
     assert {d.state for d in watched.devices.values()} == {"offline"}
 
 
+def test_a_machine_is_watched_under_its_own_name() -> None:
+    watched = Watched("scale", "weighbridge", Kind.MACHINE, (), str, Told(), 0)
+    watched.observe(Watching(frozenset({1})), 1)
+    assert watched.watched == ["scale"]
+
+
 def test_hostile_text_and_endless_conditions_are_bounded() -> None:
     watched = gate(Told())
     watched.observe(DeviceInfo(manufacturer="a\nb" + "x" * 10_000, model="\u202e"), 1)
@@ -114,3 +120,16 @@ def test_reconnects_are_counted() -> None:
     watched = gate(Told())
     watched.reconnected()
     assert watched.devices["gate"].batch("edge-1", 1).reconnects == 1
+
+
+def test_settings_in_force_are_told_and_end_with_the_link() -> None:
+    told: list[tuple[DeviceState, bool]] = []
+    watched = Watched("gate", "a0", Kind.RFID, (), str, lambda device, urgent: told.append((device, urgent)), 0)
+    watched.observe(InForce({"tx_power_dbm": "20", "odd\x1b": "x\n"}), 5)
+    device = watched.devices["gate"]
+    assert device.batch("edge-1", 6).in_force["tx_power_dbm"] == "20"
+    assert all(text.isprintable() for pair in device.batch("edge-1", 6).in_force.items() for text in pair)
+    assert device.state == "online"
+    watched.link_failed("link_failed", "gone", 7)
+    assert device.batch("edge-1", 8).in_force == {}
+    assert told

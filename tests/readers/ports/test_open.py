@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from readers.ports.open import LineSettings, check_port_url, open_port
 from readers.ports.serial import TtyPort
 from readers.ports.tcp import TcpPort
 from simulator.pty import PtyPort
+from tests.support.fake_scard import Daemon, module
 
 
 class Quiet:
@@ -24,6 +27,8 @@ class Quiet:
 
 
 NETWORK: DriverSpec[Any] = DriverSpec("netty", Kind.RFID, DriverSettings, Quiet, "", tcp_port=5084, tls_port=5085)
+NAMED: DriverSpec[Any] = DriverSpec("cardy", Kind.CARD, DriverSettings, Quiet, "", schemes=("pcsc",))
+TOPIC: DriverSpec[Any] = DriverSpec("iotty", Kind.RFID, DriverSettings, Quiet, "", schemes=("mqtt",))
 SERIAL: DriverSpec[Any] = DriverSpec("liney", Kind.METER, DriverSettings, Quiet, "", line=LineDefaults(2400))
 
 
@@ -40,6 +45,10 @@ SERIAL: DriverSpec[Any] = DriverSpec("liney", Kind.METER, DriverSettings, Quiet,
         ("/dev/ttyUSB0", SERIAL),
         ("/dev/serial/by-id/usb-FTDI_FT232R_A1-if00-port0", SERIAL),
         ("serial:///dev/ttyUSB0", SERIAL),
+        ("pcsc:ACS ACR122U PICC Interface 00 00", NAMED),
+        ("mqtt://broker/zebra/+/#", TOPIC),
+        ("mqtt://[::1]:1884/impinj?/events", TOPIC),
+        ("tcp://10.0.0.7:5000", TOPIC),
     ],
 )
 def test_a_good_url_has_no_fault(url: str, spec: DriverSpec[Any]) -> None:
@@ -70,6 +79,17 @@ def test_a_good_url_has_no_fault(url: str, spec: DriverSpec[Any]) -> None:
         ("serial://ttyUSB0", SERIAL, "needs three slashes"),
         ("/tmp/line", SERIAL, "a serial line is a path below /dev"),
         ("/dev/", SERIAL, "a serial line is a path below /dev"),
+        ("mqtt://broker", TOPIC, "port 'mqtt://broker' names no topic; write mqtt://HOST[:PORT]/TOPIC"),
+        ("mqtt:///a", TOPIC, "names no host"),
+        ("mqtt://broker:0/a", TOPIC, "the port number must be 1 to 65535"),
+        ("mqtt://[::1/a", TOPIC, "is no URL"),
+        ("mqtt://broker/a", NETWORK, "driver netty does not speak over a network connection; allowed: tcp://"),
+        ("tcp://10.0.0.7", TOPIC, "driver iotty has no usual one for tcp://"),
+        ("pcsc: ", NAMED, "port 'pcsc: ' names no reader; write pcsc:READER NAME"),
+        ("pcsd:ACR", NAMED, "did you mean pcsc:?; allowed for driver cardy: pcsc:READER NAME"),
+        ("/dev/ttyUSB0", NAMED, "driver cardy does not speak over a serial line; allowed: pcsc:READER NAME"),
+        ("tcp://10.0.0.7:1", NAMED, "driver cardy does not speak over a network connection"),
+        ("pcsc:ACR", SERIAL, "driver liney does not speak over pcsc:READER NAME; allowed: /dev/serial/by-id/NAME or"),
     ],
 )
 def test_a_wrong_url_is_one_clear_fault(url: str, spec: DriverSpec[Any], fault: str) -> None:
@@ -85,6 +105,9 @@ def test_several_faults_are_told_together_and_no_password_is_shown() -> None:
     faults = check_port_url("tcp://user:secret@10.0.0.7:0/x", NETWORK)
     assert len(faults) == 3
     assert "tcp://...@10.0.0.7:0/x" in " ".join(faults)
+    assert "secret" not in " ".join(faults)
+    faults = check_port_url("mqtt://user:secret@broker/", TOPIC)
+    assert len(faults) == 2
     assert "secret" not in " ".join(faults)
 
 
@@ -119,6 +142,18 @@ def test_each_scheme_opens_its_port() -> None:
                 assert isinstance(link, TcpPort)
                 await link.close()
             await asyncio.sleep(0.01)
+
+    asyncio.run(scene())
+
+
+def test_a_card_reader_is_opened_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "smartcard", ModuleType("smartcard"))
+    monkeypatch.setitem(sys.modules, "smartcard.scard", module(Daemon()))
+
+    async def scene() -> None:
+        port = await open_port("pcsc:ACR122U", NAMED)
+        assert port.description == "pcsc:ACS ACR122U PICC Interface 00 00"
+        await port.close()
 
     asyncio.run(scene())
 

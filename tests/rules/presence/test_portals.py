@@ -7,10 +7,11 @@ import pytest
 from gateway.config.models import Portal, RulesSettings
 from gateway.contract.batches import Batch, TagRead
 from gateway.contract.events import Event
-from rules.assets import Asset
 from rules.engine import Engine
+from rules.things.thing import Thing
 from tests.rules.play import EPC, Play, site, tag_read, us
 from tests.rules.radio import Parked, Truck, World
+from tests.rules.things.registries import NOTHING, registry
 
 
 def gate(number: int = 0, **settings: float) -> Portal:
@@ -23,7 +24,7 @@ POINTS = [f"lane-{lane}-{side}" for lane in (0, 1) for side in ("outer", "inner"
 
 def play(*portals: Portal, settings: RulesSettings | None = None) -> Play:
     file = site(portals=portals or (gate(0), gate(1)), settings=settings)
-    played = Play(file, {EPC: Asset(EPC, "Truck 7", "truck")})
+    played = Play(file, registry({EPC: Thing("Truck 7", "truck")}))
     played.watch(0.0, *POINTS)
     return played
 
@@ -154,7 +155,7 @@ def test_a_floor_keeps_weak_reads_out() -> None:
 
 
 def passages(file_lanes: int, batches: list[Batch]) -> tuple[list[Event], dict[str, int]]:
-    engine = Engine(site(portals=[gate(lane) for lane in range(file_lanes)]))
+    engine = Engine(site(portals=[gate(lane) for lane in range(file_lanes)]), NOTHING)
     events = [event for batch in batches for event in engine.step(batch).events]
     return [event for event in events if event.type == "passage"], engine.counters()
 

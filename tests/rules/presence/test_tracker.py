@@ -88,7 +88,7 @@ def test_a_clock_that_was_hours_ahead_and_is_set_back_stops_nothing_and_forgets_
             play.read(ahead_s + 2.0 + tenth / 10, "out", OTHER, count=3)
         play.read(ahead_s + 2.9, "p", count=2)  # waits in the lateness window while the clock is set
         if restarts:
-            engine = Engine(play.file)
+            engine = Engine(play.file, play.things)
             engine.restore([(key, value) for key, value in play.engine.changes() if value is not None])
             play.engine = engine
         play.at_s = 3.0

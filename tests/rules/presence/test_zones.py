@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.config.models import RulesSettings, Zone
-from rules.assets import Asset
+from rules.things.thing import Thing
 from tests.rules.play import EPC, OTHER, Play, site, tag_read, us
+from tests.rules.things.registries import registry
 
 YARD = Zone(name="yard", read_points=["yard-1", "yard-2"])
 DOCK = Zone(name="dock", read_points=["dock-1"])
@@ -12,7 +13,7 @@ POINTS = ("yard-1", "yard-2", "dock-1")
 
 
 def play(*zones: Zone, settings: RulesSettings | None = None) -> Play:
-    played = Play(site(zones=zones or (YARD, DOCK), settings=settings), {EPC: Asset(EPC, "Box 4", "container")})
+    played = Play(site(zones=zones or (YARD, DOCK), settings=settings), registry({EPC: Thing("Box 4", "container")}))
     played.watch(0.0, *POINTS)
     return played
 

@@ -4,9 +4,10 @@ import pytest
 
 from gateway.config.models import AlarmSettings, MatchRule, RulesSettings, Severity
 from gateway.contract.events import event_id
-from rules.assets import Asset
 from rules.shapes import match
+from rules.things.thing import Thing
 from tests.rules.play import EPC, OTHER, Play, site, tag_read, us
+from tests.rules.things.registries import registry
 
 
 def rule(on: str, when: str = "true", *, name: str = "rule-1", emit: str | None = None, **alarm: object) -> MatchRule:
@@ -16,7 +17,7 @@ def rule(on: str, when: str = "true", *, name: str = "rule-1", emit: str | None 
 
 def test_every_read_that_matches_is_an_event() -> None:
     file = site(rule("read", "e.rssi_dbm > -60 && e.kind == 'truck'", emit="near"))
-    play = Play(file, {EPC: Asset(EPC, "Truck 7", "truck")})
+    play = Play(file, registry({EPC: Thing("Truck 7", "truck")}))
     outputs = play.reads(1.0, tag_read(0.9, "p"), tag_read(0.95, "p", OTHER), tag_read(0.96, "p", rssi_dbm=-70.0))
     [event] = outputs.events
     assert (event.type, event.subject, event.name, event.at_us, event.rule) == (
@@ -97,7 +98,7 @@ def test_rules_on_presence_see_events_as_they_are_made_and_rules_on_rules_too() 
             rule("arrived", "e.zone == 'p'", name="first", emit="here"),
             rule("here", "e.kind == 'truck' && e.reads >= 2", name="second"),
         ),
-        {EPC: Asset(EPC, "Truck 7", "truck")},
+        registry({EPC: Thing("Truck 7", "truck")}),
     )
     play.watch(0.0, "p")
     play.read(1.0, "p", count=2)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from readers.errors import LinkError
 from readers.ports.memory import MemoryPort, pair
 from simulator.device import Sighting
-from simulator.llrp.codec import Decoder, Frame, Node, decode, encode, node
+from simulator.llrp.codec import Bits, Decoder, Frame, Node, decode, encode, node
 from simulator.llrp.reader import SimulatedReader
 
 ANSWER_WITHIN_S = 5.0
@@ -169,6 +169,43 @@ def rospec(
     boundary = node("ROBoundarySpec", started, stopped)
     parts = parts or (ai_spec(),)
     return node("ROSpec", boundary, *parts, report, ROSpecID=rospec_id, Priority=priority, CurrentState=state)
+
+
+def target(bit: int = 32, mask: bytes = b"", data: bytes = b"", *, bank: int = 1, match: int = 1) -> Node:
+    """C1G2TargetTag; by default any tag."""
+    bits = 8 * len(mask)
+    return node(
+        "C1G2TargetTag", MB=bank, Match=match, Pointer=bit, TagMask=Bits(bits, mask), TagData=Bits(8 * len(data), data)
+    )
+
+
+def read_op(opspec_id: int = 1, bank: int = 2, word: int = 0, words: int = 2, password: int = 0) -> Node:
+    return node("C1G2Read", OpSpecID=opspec_id, AccessPassword=password, MB=bank, WordPointer=word, WordCount=words)
+
+
+def accessspec(
+    *operations: Node,
+    spec_id: int = 1,
+    rospec_id: int = 0,
+    antenna: int = 0,
+    count: int = 0,
+    at_its_end: int = 0,
+    targets: tuple[Node, ...] = (),
+    state: int = 0,
+    protocol: int = 1,
+) -> Node:
+    """An AccessSpec: reads two words of the TID of every tag, for ever, by default."""
+    return node(
+        "AccessSpec",
+        node("AccessSpecStopTrigger", AccessSpecStopTrigger=int(count > 0), OperationCountValue=count),
+        node("AccessCommand", node("C1G2TagSpec", *(targets or (target(),))), *(operations or (read_op(),))),
+        node("AccessReportSpec", AccessReportTrigger=at_its_end),
+        AccessSpecID=spec_id,
+        AntennaID=antenna,
+        ProtocolID=protocol,
+        CurrentState=state,
+        ROSpecID=rospec_id,
+    )
 
 
 async def run_rospec(client: Client, tree: Node) -> None:

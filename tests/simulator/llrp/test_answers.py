@@ -5,7 +5,16 @@ from simulator.llrp.codec import Status, node
 from simulator.llrp.identities import impinj_r420, plain, zebra_fx9600
 from simulator.llrp.reader import SimulatedReader
 from simulator.llrp.shapes import IMPINJ
-from tests.simulator.llrp.client import Beat, configuration, connected, detail, report_spec, rospec, status
+from tests.simulator.llrp.client import (
+    Beat,
+    accessspec,
+    configuration,
+    connected,
+    detail,
+    report_spec,
+    rospec,
+    status,
+)
 
 
 def test_a_reader_of_1_0_1_refuses_another_version_in_that_version() -> None:
@@ -83,17 +92,41 @@ def test_extensions_must_be_enabled_before_they_are_used() -> None:
     run(scene())
 
 
-def test_access_specs_are_refused_as_the_capabilities_say() -> None:
+def test_access_specs_are_kept_switched_and_deleted() -> None:
     async def scene() -> None:
         async with connected(SimulatedReader(impinj_r420(), Beat())) as client:
             answer = await client.demand(node("GET_READER_CAPABILITIES", RequestedData=2))
-            assert answer.need("LLRPCapabilities").number("MaxNumAccessSpecs") == 0
-            answer = await client.ask(node("ADD_ACCESSSPEC", rest=b"\x00\xcf\x00\x04"))
-            assert (answer.name, status(answer)[0]) == ("ADD_ACCESSSPEC_RESPONSE", Status.M_OVERFLOW_PARAMETER)
+            assert answer.need("LLRPCapabilities").number("MaxNumAccessSpecs") == 1508
+            await client.demand(node("ADD_ACCESSSPEC", accessspec(spec_id=3)))
+            await client.demand(node("ENABLE_ACCESSSPEC", AccessSpecID=3))
+            (held,) = (await client.demand(node("GET_ACCESSSPECS"))).all("AccessSpec")
+            assert (held.number("AccessSpecID"), held.number("CurrentState")) == (3, 1)
+            await client.demand(node("DISABLE_ACCESSSPEC", AccessSpecID=0))
+            (held,) = (await client.demand(node("GET_ACCESSSPECS"))).all("AccessSpec")
+            assert held.number("CurrentState") == 0
+            await client.demand(node("DELETE_ACCESSSPEC", AccessSpecID=3))
+            assert (await client.demand(node("GET_ACCESSSPECS"))).all("AccessSpec") == []
             await client.demand(node("DELETE_ACCESSSPEC", AccessSpecID=0))
             assert detail(await client.ask(node("DELETE_ACCESSSPEC", AccessSpecID=3))) == [
                 ("FieldError", 0, Status.A_INVALID)
             ]
-            await client.demand(node("GET_ACCESSSPECS"))
+            await client.demand(node("ADD_ACCESSSPEC", accessspec(spec_id=3)))
+            await client.demand(configuration(reset=1))
+            assert (await client.demand(node("GET_ACCESSSPECS"))).all("AccessSpec") == []
+
+    run(scene())
+
+
+def test_zebras_parameters_are_for_zebras_readers_alone() -> None:
+    async def scene() -> None:
+        flags = dict.fromkeys(
+            ("EnableZoneID", "EnableZoneName", "EnableAntennaPhysicalPortConfig", "EnableGPS", "EnableMLTReport"), 0
+        )
+        vendor = node("MotoTagReportContentSelector", **flags, EnablePhase=1)
+        add = node("ADD_ROSPEC", rospec(report=report_spec(vendor)))
+        async with connected(SimulatedReader(zebra_fx9600(), Beat())) as client:
+            await client.demand(add)
+        async with connected(SimulatedReader(plain(), Beat())) as client:
+            assert detail(await client.ask(add))[-1] == ("ParameterError", 1023, Status.P_UNSUPPORTED_PARAMETER)
 
     run(scene())

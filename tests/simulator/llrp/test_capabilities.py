@@ -20,6 +20,7 @@ def test_capabilities_are_complete_and_true_to_the_tables(name: str) -> None:
                 "LLRPCapabilities",
                 "RegulatoryCapabilities",
                 "C1G2LLRPCapabilities",
+                *(["MotoAdvancedCapabilities"] if identity.is_motorola else []),
             ]
             band = answer.need("RegulatoryCapabilities").need("UHFBandCapabilities")
             table = {

@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from readers.ports.memory import START_US, run
-from simulator.llrp.codec import Status, node
+from simulator.llrp.codec import Node, Status, node
 from simulator.llrp.identities import impinj_r420, plain
 from simulator.llrp.reader import SimulatedReader
 from tests.simulator.llrp.client import (
     Beat,
     Client,
     ai_spec,
+    configuration,
     connected,
     detail,
     report_spec,
@@ -205,5 +206,47 @@ def test_a_reader_of_1_0_1_does_not_know_reports_by_time() -> None:
         async with connected(SimulatedReader(impinj_r420(), Beat())) as client:
             answer = await client.ask(node("ADD_ROSPEC", rospec(report=report_spec(trigger=5, n=100))))
             assert "ROReportTrigger 5: allowed are 0 to 2" in status(answer)[1]
+
+    run(scene())
+
+
+@pytest.mark.parametrize("timeout_ms", [0, 700])
+def test_an_input_starts_and_stops_a_rospec(timeout_ms: int) -> None:
+    def level(*, high: bool, timeout_ms: int = 0) -> Node:
+        return node("GPITriggerValue", GPIPortNum=2, GPIEvent=int(high), Timeout=timeout_ms)
+
+    async def scene() -> None:
+        reader = SimulatedReader(impinj_r420(), Beat())
+        async with connected(reader) as client:
+            await client.demand(switch_events([1, 2]))
+            tree = rospec(start=node("ROSpecStartTrigger", level(high=True), ROSpecStartTriggerType=3))
+            tree.need("ROBoundarySpec").children[1] = node(
+                "ROSpecStopTrigger",
+                level(high=False, timeout_ms=timeout_ms),
+                ROSpecStopTriggerType=2,
+                DurationTriggerValue=0,
+            )
+            await run_rospec(client, tree)
+            assert await states(client) == {1: INACTIVE}
+            reader.set_gpi(2, high=True)
+            assert await states(client) == {1: INACTIVE}, "an input that is not enabled does nothing"
+            reader.set_gpi(2, high=False)
+            enable = node("GPIPortCurrentState", GPIPortNum=2, Config=1, State=0)
+            await client.demand(configuration(enable))
+            reader.set_gpi(1, high=True)
+            reader.set_gpi(2, high=True)
+            assert await states(client) == {1: ACTIVE}
+            await client.listen(0.5)
+            assert len(client.reads()) > 20
+            if timeout_ms:
+                await client.listen(0.5)
+            else:
+                reader.set_gpi(2, high=False)
+            assert await states(client) == {1: INACTIVE}
+            await client.listen(0.1)
+            before = len(client.reads())
+            await client.listen(1.0)
+            assert len(client.reads()) == before
+            assert [event.number("EventType") for event in client.events("ROSpecEvent")] == [0, 1]
 
     run(scene())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.device import Sighting
-from simulator.llrp.codec import Decoder, Node, decode, node
+from simulator.llrp.codec import Decoder, Node, decode, encode_parameter, node
 from simulator.llrp.reports import (
     MOST_READS_PER_MESSAGE,
     MOST_ROWS_HELD,
@@ -59,7 +59,35 @@ def test_everything_is_written_in_the_order_of_the_standard() -> None:
         ("ImpinjRFPhaseAngle", 1024),
         ("ImpinjPeakRSSI", -5426),
         ("ImpinjRFDopplerFrequency", 0),
+        ("MotoTagPhase", 16_384),
     ]
+
+
+def test_results_of_operations_stand_before_makers_parameters() -> None:
+    results = encode_parameter(node("C1G2WriteOpSpecResult", Result=0, OpSpecID=4, NumWordsWritten=2))
+    row = Row(EPC, 4, -54.0, 7, 1000, 2000, 3, b"", 0.0, 9, results)
+    (tag,) = tags(b"".join(records(Content(accessspec_id=True, impinj_phase=True), HERE, [row])))
+    assert [part.name for part in tag.children] == [
+        "EPC_96",
+        "AccessSpecID",
+        "C1G2WriteOpSpecResult",
+        "ImpinjRFPhaseAngle",
+    ]
+    assert tag.need("AccessSpecID").number("AccessSpecID") == 9
+
+
+def test_reads_with_different_results_do_not_add_up() -> None:
+    collector = Collector(SUM, Trigger.N_TAGS_OR_END_OF_AISPEC, 0)
+    done = [(1, b"a"), (1, b"a"), (1, b"b"), (0, b"")]
+    collector.add([seen(at, 1, 1) for at in range(1, 5)], HERE, 0, done)
+    assert (len(collector), collector.reads) == (3, 4)
+
+
+@pytest.mark.parametrize(("degrees", "raw"), [(0, 0), (90, 16_384), (180, -32_768), (270, -16_384), (359.999, 0)])
+def test_zebras_phase_is_signed(degrees: float, raw: int) -> None:
+    row = Row(EPC, 1, -50.0, 1, 1, 1, 1, b"", degrees)
+    (tag,) = tags(b"".join(records(Content(motorola_phase=True), HERE, [row])))
+    assert tag.need("MotoTagPhase").number("Phase") == raw
 
 
 @given(

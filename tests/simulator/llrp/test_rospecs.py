@@ -23,6 +23,11 @@ def stop(kind: int, **fields: int) -> Node:
     return node("AISpecStopTrigger", AISpecStopTriggerType=kind, **{"DurationTrigger": 0, **fields})
 
 
+def by_gpi(port: int, *, high: bool = True) -> Node:
+    value = node("GPITriggerValue", GPIPortNum=port, GPIEvent=int(high), Timeout=0)
+    return node("ROSpecStartTrigger", value, ROSpecStartTriggerType=3)
+
+
 IN_AI = [177, 183]
 
 
@@ -31,7 +36,9 @@ REFUSED = {
     "id 0": (rospec(rospec_id=0), [177], 0, INVALID, "ROSpecID 0: allowed are 1 to 4294967295"),
     "state": (rospec(state=1), [177], 2, INVALID, "CurrentState 1: a ROSpec is added as 0, disabled"),
     "priority": (rospec(priority=1), [177], 1, RANGE, "Priority 1: allowed are 0 to 0"),
-    "start": (rospec(start=3), [177, 178, 179], 0, RANGE, "ROSpecStartTriggerType 3: allowed are 0 (null)"),
+    "start": (rospec(start=4), [177, 178, 179], 0, RANGE, "ROSpecStartTriggerType 4: allowed are 0 (null)"),
+    "no input": (rospec(start=3), [177, 178, 179], None, MISSING, "needs GPITriggerValue"),
+    "input": (rospec(start=by_gpi(5)), [177, 178, 179, 181], 0, RANGE, "GPIPortNum 5: allowed are 1 to 4"),
     "period": (rospec(start=2), [177, 178, 179], None, MISSING, "needs PeriodicTriggerValue"),
     "antenna": (rospec(ai_spec((5,))), IN_AI, 0, RANGE, "antenna 5: allowed are 1 to 4, or 0 for all"),
     "antennas": (rospec(ai_spec((0, 1))), IN_AI, 0, INVALID, "AntennaIDs [0, 1]: give 0 alone"),

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.llrp.shapes import CUSTOM, IMPINJ, MESSAGES, MESSAGES_BY_NUMBER, PARAMETERS, PARAMETERS_BY_NUMBER, Shape
+from simulator.llrp.shapes import (
+    CUSTOM,
+    IMPINJ,
+    MESSAGES,
+    MESSAGES_BY_NUMBER,
+    MOTOROLA,
+    PARAMETERS,
+    PARAMETERS_BY_NUMBER,
+    Shape,
+)
 
 ALL = [*MESSAGES.values(), *PARAMETERS.values()]
 
@@ -17,7 +26,7 @@ def test_a_shape_is_whole_bytes_and_names_only_what_exists(shape: Shape) -> None
     bits = sum(int(kind[1:]) for _, kind in shape.fields if kind[0] in "us_" and kind != "utf8")
     assert bits % 8 == 0
     assert {name for slot in shape.slots for name in slot.names} <= set(PARAMETERS)
-    assert (shape.vendor == IMPINJ) == (shape.subtype > 0)
+    assert (shape.vendor in {IMPINJ, MOTOROLA}) == (shape.subtype > 0)
     assert (shape.number == CUSTOM) or not shape.vendor
 
 

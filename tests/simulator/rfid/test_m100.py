@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from readers.codecs.m100 import AA_DD, Command, Decoder, Frame, FrameType
+from readers.access import Bank
+from readers.codecs.m100 import AA_DD, Command, Decoder, Frame, FrameType, encode
 from readers.ports.memory import START_US, pair, run
 from simulator.device import Radio, Sighting
 from simulator.rfid.m100 import Module, serve
+from tests.support.m100_scenes import EPCS, Shelf, tag
 
 EPC = bytes.fromhex("30751FEB705C5904E3D50D70")
 
@@ -97,3 +99,81 @@ def test_the_region_and_what_a_module_does_not_know() -> None:
     assert frames(answers[1])[0] == Frame(FrameType.RESPONSE, Command.GET_REGION, b"\x03")
     for answer in answers[2:]:
         assert frames(answer)[0] == Frame(FrameType.RESPONSE, Command.ERROR, b"\x17")
+
+
+def test_published_select_query_and_channel_commands_get_the_published_answers() -> None:
+    """Unit RFID-UHF protocol (M5Stack), 2.5 to 2.20."""
+    published = {
+        "BB 00 0C 00 13 01 00 00 00 20 60 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 AD 7E": "BB 01 0C 00 01 00 0E 7E",
+        "BB 00 0B 00 00 0B 7E": "BB 01 0B 00 13 01 00 00 00 20 60 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 AD 7E",
+        "BB 00 12 00 01 01 14 7E": "BB 01 0C 00 01 00 0E 7E",
+        "BB 00 0E 00 02 10 20 40 7E": "BB 01 0E 00 01 00 10 7E",
+        "BB 00 0D 00 00 0D 7E": "BB 01 0D 00 02 10 20 40 7E",
+        "BB 00 AB 00 01 01 AD 7E": "BB 01 AB 00 01 00 AD 7E",
+        "BB 00 AD 00 01 FF AD 7E": "BB 01 AD 00 01 00 AF 7E",
+        "BB 00 A9 00 06 05 01 02 03 04 05 C3 7E": "BB 01 A9 00 01 00 AB 7E",
+    }
+    answers = converse(list(published), module=Module(select_mode_answer=Command.SET_SELECT))
+    assert answers == [bytes.fromhex(text) for text in published.values()]
+    assert frames(converse(["BB 00 AB 00 01 01 AD 7E", "BB 00 AA 00 00 AA 7E"])[1])[0].parameters == b"\x01"
+
+
+def test_published_memory_commands_get_the_published_answers() -> None:
+    """The same, 2.8 and 2.9; their tag has T set in its PC word and the password 0000FFFF."""
+    memory = tag(EPC, user=bytes.fromhex("12345678"), reserved=bytearray.fromhex("000000000000FFFF"))
+    memory.epc_bank[2:4] = bytes.fromhex("3400")
+    select = "BB 00 0C 00 13 01 00 00 00 20 60 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 AD 7E"
+    read = "BB 00 39 00 09 00 00 FF FF 03 00 00 00 02 45 7E"
+    write = "BB 00 49 00 0D 00 00 FF FF 03 00 00 00 02 12 34 56 78 6D 7E"
+    answers = converse([select, read, write], seconds=0.2, air=Shelf(memory, tag(EPCS[0])))
+    assert answers[1] == bytes.fromhex("BB 01 39 00 13 0E 34 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 12 34 56 78 B0 7E")
+    assert answers[2] == bytes.fromhex("BB 01 49 00 10 0E 34 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 00 A9 7E")
+    gone = converse([select, read], seconds=0.2, air=Shelf(tag(EPCS[0])))
+    assert gone[1] == bytes.fromhex("BB 01 FF 00 01 09 0A 7E")
+
+
+def test_errors_of_the_tag_come_with_its_epc() -> None:
+    locked = Shelf(tag(EPC, user=bytes(4), locked_banks=frozenset({Bank.USER})))
+    overrun, refused, secret = converse(
+        [
+            "BB 00 39 00 09 00 00 00 00 03 00 00 00 20 65 7E",
+            "BB 00 49 00 0B 00 00 00 00 03 00 00 00 01 12 34 9E 7E",
+            "BB 00 39 00 09 00 00 FF FF 03 00 00 00 02 45 7E",
+        ],
+        seconds=0.2,
+        air=locked,
+    )
+    tail = bytes.fromhex("0E 30 00") + EPC
+    assert [frames(each)[0].parameters for each in (overrun, refused, secret)] == [
+        b"\xa3" + tail,
+        b"\xb4" + tail,
+        b"\x16" + tail,
+    ]
+
+
+def test_commands_that_make_no_sense_are_refused() -> None:
+    for command, parameters in (
+        (Command.READ, "00 00 00 00 03 00 00 00 21"),
+        (Command.READ, "00 00"),
+        (Command.WRITE, "00 00 00 00 03 00 00 00 01"),
+        (Command.SET_SELECT, "01 00 00 00 20 60 00 30"),
+        (Command.SELECT_MODE, "03"),
+        (Command.SET_QUERY, "10"),
+        (Command.SET_CHANNEL, "FF"),
+        (Command.HOP_CHANNELS, "02 01"),
+        (Command.SET_HOPPING, "01"),
+        (Command.MULTI_POLL, "23 00 01"),
+    ):
+        raw = encode(Frame(FrameType.COMMAND, command, bytes.fromhex(parameters)))
+        [answer] = converse([raw.hex()], air=Shelf(tag(EPC, user=bytes(128))))
+        assert frames(answer) == [Frame(FrameType.RESPONSE, Command.ERROR, b"\x17")], command
+
+
+def test_without_a_select_the_module_tells_an_empty_one() -> None:
+    [answer] = converse(["BB 00 0B 00 00 0B 7E"])
+    assert frames(answer)[0].parameters == bytes(7)
+
+
+def test_half_a_command_is_forgotten() -> None:
+    answers = converse(["BB 00 12 00", "BB 00 28 00 00 28 7E"], seconds=0.5)
+    assert answers == [b"", bytes.fromhex("BB 01 28 00 01 00 2A 7E")]

@@ -16,6 +16,8 @@ const ok = { LLRPStatus: { StatusCode: "M_Success", ErrorDescription: "" } };
 
 const reader = new LLRPServer({ host: "127.0.0.1", port: 0 });
 let rospec = null;
+let accessspec = null;
+const memory = { 2: [0xe280, 0x1160, 0x2000, 0x74d0], 3: [1, 2, 3, 4] }; // TID and user memory of the first tag
 let keepalive = null;
 let nextId = 1;
 
@@ -54,8 +56,8 @@ const CAPABILITIES = {
     MaxNumROSpecs: 1,
     MaxNumSpecsPerROSpec: 1,
     MaxNumInventoryParameterSpecsPerAISpec: 1,
-    MaxNumAccessSpecs: 0,
-    MaxNumOpSpecsPerAccessSpec: 0,
+    MaxNumAccessSpecs: 1,
+    MaxNumOpSpecsPerAccessSpec: 1,
   },
   RegulatoryCapabilities: {
     CountryCode: 276,
@@ -119,6 +121,46 @@ const play = async () => {
   for (let from = 0; from < TAGS.length; from += PER_REPORT) await send("RO_ACCESS_REPORT", report(from));
 };
 
+const tagData = (tag, more = {}) => ({
+  EPC_96: { EPC: [...Buffer.from(tag.epc, "hex")] },
+  AntennaID: { AntennaID: tag.antenna },
+  PeakRSSI: { PeakRSSI: tag.rssi },
+  ...more,
+});
+
+// What the first tag answers: its PC word and EPC are compared as the AccessSpec says, bit by bit.
+const fits = ({ Pointer, TagMask, TagData }) => {
+  const shown = [0, 0, 0x30, 0x00, ...Buffer.from(TAGS[0].epc, "hex")];
+  const hex = (value) => (typeof value === "string" ? [...Buffer.from(value, "hex")] : value);
+  const mask = hex(TagMask);
+  const data = hex(TagData);
+  return mask.every((bits, at) => ((shown[Pointer / 8 + at] ^ data[at]) & bits) === 0);
+};
+
+const work = async () => {
+  const command = accessspec && accessspec.CurrentState === "Active" ? accessspec.AccessCommand : null;
+  if (command && fits(command.C1G2TagSpec.C1G2TargetTag)) {
+    const { C1G2Read: read, C1G2Write: write } = command;
+    let result;
+    if (read) {
+      const words = memory[read.MB].slice(read.WordPointer, read.WordPointer + read.WordCount);
+      const whole = words.length === read.WordCount;
+      const outcome = whole ? "Success" : "Nonspecific_Tag_Error";
+      result = { C1G2ReadOpSpecResult: { Result: outcome, OpSpecID: read.OpSpecID, ReadData: whole ? words : [] } };
+    } else {
+      const given = write.WriteData;
+      const words = typeof given === "string" ? given.match(/.{4}/g).map((word) => parseInt(word, 16)) : [].concat(given);
+      memory[write.MB].splice(write.WordPointer, words.length, ...words);
+      result = { C1G2WriteOpSpecResult: { Result: "Success", OpSpecID: write.OpSpecID, NumWordsWritten: words.length } };
+    }
+    const tag = tagData(TAGS[0], { AccessSpecID: { AccessSpecID: accessspec.AccessSpecID }, ...result });
+    accessspec = null;
+    await send("RO_ACCESS_REPORT", { TagReportData: [tag] });
+  }
+  await send("RO_ACCESS_REPORT", { TagReportData: TAGS.slice(0, 3).map((tag) => tagData(tag)) });
+  if (rospec) rospec.CurrentState = "Inactive";
+};
+
 const ANSWERS = {
   GET_READER_CAPABILITIES: () => CAPABILITIES,
   GET_READER_CONFIG: () => CONFIGURATION(),
@@ -132,14 +174,20 @@ const ANSWERS = {
     }
     return ok;
   },
-  DELETE_ACCESSSPEC: () => ok,
+  DELETE_ACCESSSPEC: () => ((accessspec = null), ok),
   DELETE_ROSPEC: () => ((rospec = null), ok),
   ADD_ROSPEC: (message) => ((rospec = message.toLLRPData().data.ROSpec), ok),
   ENABLE_ROSPEC: () => {
-    rospec.CurrentState = "Active";
-    setTimeout(play, 300);
+    const isImmediate = rospec.ROBoundarySpec.ROSpecStartTrigger.ROSpecStartTriggerType === "Immediate";
+    rospec.CurrentState = isImmediate ? "Active" : "Inactive";
+    if (isImmediate) setTimeout(play, 300);
     return ok;
   },
+  START_ROSPEC: () => ((rospec.CurrentState = "Active"), setTimeout(work, 100), ok),
+  STOP_ROSPEC: () => ((rospec.CurrentState = "Inactive"), ok),
+  ADD_ACCESSSPEC: (message) => ((accessspec = message.toLLRPData().data.AccessSpec), ok),
+  ENABLE_ACCESSSPEC: () => ((accessspec.CurrentState = "Active"), ok),
+  GET_ACCESSSPECS: () => (accessspec ? { ...ok, AccessSpec: accessspec } : ok),
   GET_ROSPECS: () => (rospec ? { ...ok, ROSpec: rospec } : ok),
   CLOSE_CONNECTION: () => ok,
 };

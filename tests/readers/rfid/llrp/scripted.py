@@ -17,7 +17,9 @@ from readers.observations import Observation
 from readers.ports.memory import MemoryPort, pair
 from readers.rfid.llrp import LlrpDriver, LlrpSettings
 
-RESPONSES: Final = {1: 11, 2: 12, 3: 13, 20: 30, 21: 31, 24: 34, 26: 36, 41: 51, 14: 4, 47: 57, 46: 56}
+RESPONSES: Final = {1: 11, 2: 12, 3: 13, 20: 30, 21: 31, 22: 32, 24: 34, 26: 36, 14: 4, 47: 57, 46: 56} | {
+    kind: kind + 10 for kind in (40, 41, 42, 44)
+}
 OK: Final = bytes.fromhex("011F 0008 0000 0000")
 EPOCH_US: Final = 1_767_225_600_000_000
 
@@ -67,10 +69,15 @@ def capabilities(
     modes: tuple[tuple[int, int, int, int], ...] = ((1, 1, 2, 320_000), (2, 2, 3, 250_000)),
     hold: bool = True,
     utc: bool = True,
+    inputs: int = 0,
+    outputs: int = 0,
 ) -> bytes:
     firmware = b"1.0"
     general = tlv(
-        137, struct.pack(">HHIIH", antennas, utc << 14, manufacturer, 7, len(firmware)) + firmware + tlv(141, bytes(4))
+        137,
+        struct.pack(">HHIIH", antennas, utc << 14, manufacturer, 7, len(firmware))
+        + firmware
+        + tlv(141, struct.pack(">HH", inputs, outputs)),
     )
     llrp = tlv(142, struct.pack(">BBHIIIII", 0x40 | hold << 3, 1, 0, 4, 4, 4, 4, 4))
     table = b"".join(tlv(145, struct.pack(">Hh", index, power)) for index, power in enumerate(powers, 1))

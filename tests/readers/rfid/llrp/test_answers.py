@@ -36,6 +36,9 @@ def test_the_capabilities_of_an_impinj_r420() -> None:
     assert (can.power_dbm[1], can.power_dbm[2], can.power_dbm[81], len(can.power_dbm)) == (10.0, 10.25, 30.0, 81)
     assert (can.hopping, can.hop_table_ids, can.fixed_channels_khz) == (True, (1,), ())
     assert [mode.identifier for mode in can.modes] == [0, 1, 2, 3, 4, 1000, 1002, 1003, 1004, 1005]
+    assert (can.gpi_count, can.gpo_count, can.max_filters, can.max_opspecs) == (4, 4, 2, 8)
+    assert (can.can_block_write, can.can_report_phase) == (True, False)
+    assert (can.attenuation_db[1], can.attenuation_db[2], can.attenuation_db[42]) == (0.0, 10.0, 50.0)
     assert can.modes[2] == answers.RfMode(identifier=2, miller=4, spectral_mask=3, rate_bps=274_000)
 
 
@@ -44,6 +47,23 @@ def test_the_configuration_of_an_impinj_r420() -> None:
     assert now.reader_id == "001625FFFF1125D6"
     assert now.connected == {1: True, 2: False, 3: False, 4: False}
     assert now.link_monitor_keepalives is None
+    assert now.gpi_enabled == {1: False, 2: False, 3: False, 4: False}
+    assert now.gpi_high == dict.fromkeys((1, 2, 3, 4), False)
+    assert now.gpo_high == {1: False, 2: False, 3: False, 4: False}
+
+
+def test_an_input_of_unknown_level_is_not_known() -> None:
+    more = bytes.fromhex("00E1 0008 0001 80 01  00E1 0008 0002 80 02  00E1 0008 0003 00 00  00DB 0007 0002 80")
+    now = answers.configuration(configuration(more=more))
+    assert now.gpi_enabled == {1: True, 2: True, 3: False}
+    assert now.gpi_high == {1: True, 3: False}
+    assert now.gpo_high == {2: True}
+
+
+def test_a_zebra_reader_may_report_phase() -> None:
+    more = bytes.fromhex("03FF 0011 000000A1 0000006E 00000001 B2")
+    assert answers.capabilities(capabilities(manufacturer=161) + more).can_report_phase
+    assert not answers.capabilities(capabilities(manufacturer=161)).can_report_phase
 
 
 def test_the_goodbye_of_an_impinj_r420() -> None:
@@ -84,11 +104,6 @@ def test_a_refusal_says_which_parameter_and_field() -> None:
 
 def test_what_a_refusal_says_besides_is_skipped() -> None:
     assert answers.status(status(100, "", tlv(900, b"?"))).text == "ParameterError (100)"
-
-
-def test_a_damaged_rospec_is_a_frame_error() -> None:
-    with pytest.raises(FrameError, match="cannot be read"):
-        answers.rospecs(OK + tlv(177, b"\x00\x00"))
 
 
 def test_a_code_that_nobody_knows_is_shown() -> None:
@@ -146,7 +161,6 @@ def test_an_answer_of_senseless_size_is_refused() -> None:
 READERS: list[Callable[[bytes], object]] = [
     answers.capabilities,
     answers.configuration,
-    answers.rospecs,
     answers.event,
     answers.status,
     answers.custom_status,

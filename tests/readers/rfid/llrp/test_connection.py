@@ -9,7 +9,7 @@ from readers.observations import Observation, Rejected
 from readers.ports.memory import MemoryPort, pair, run
 from readers.rfid.llrp import answers, control
 from readers.rfid.llrp.connection import Connection, NoAnswerError
-from tests.readers.rfid.llrp.scripted import OK, antenna_event, event, message, status, tag
+from tests.readers.rfid.llrp.scripted import OK, antenna_event, event, message, status, tag, tlv
 
 
 class Link:
@@ -136,11 +136,7 @@ def test_trouble_of_the_device_may_pass_and_is_no_refusal() -> None:
     run(talk())
 
 
-ROSPEC = {
-    "ROSpecID": 1,
-    "Priority": 0,
-    "CurrentState": "Disabled",
-}
+ROSPEC = tlv(177, bytes(6))
 
 
 def test_a_status_other_than_success_is_a_refusal() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from readers.rfid.llrp import control
+from readers.rfid.llrp import control, gpio
 from readers.rfid.llrp.control import Request
 
 SET_CONFIGURATION = (
@@ -29,6 +29,13 @@ SET_CONFIGURATION = (
         (control.enable_rospec(1), 24, 34, "00000001"),
         (control.get_rospecs(), 26, 36, ""),
         (control.close_connection(), 14, 4, ""),
+        (control.start_rospec(3), 22, 32, "00000003"),
+        (control.stop_rospec(3), 23, 33, "00000003"),
+        (control.delete_rospec(3), 21, 31, "00000003"),
+        (control.get_accessspecs(), 44, 54, ""),
+        (control.enable_accessspec(5), 42, 52, "00000005"),
+        (control.delete_accessspec(5), 41, 51, "00000005"),
+        (control.set_outputs(gpio.outputs({1: False, 3: True})), 3, 13, "00 00DB 0007 0001 00 00DB 0007 0003 80"),
         (
             control.set_configuration(2.5, warn_buffer=False, hold=True, custom=b"\xaa"),
             3,

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from readers.errors import DeviceRefusedError
-from readers.rfid.llrp import answers, control, intent
-from readers.rfid.llrp.settings import LlrpSettings, Profile
-from tests.readers.rfid.llrp.scripted import OK, capabilities
+from readers.rfid.llrp import access, answers, intent
+from readers.rfid.llrp.settings import LlrpSettings, TagFilter
+from tests.readers.rfid.llrp.scripted import capabilities
 
 CAN = answers.capabilities(capabilities())
 MODES = ((0, 0, 2, 640_000), (1, 1, 2, 640_000), (2, 2, 3, 274_000), (3, 3, 3, 170_600), (4, 2, 2, 640_000))
@@ -21,24 +20,19 @@ def plan(can: answers.Capabilities = CAN, version: int = 1, **settings: object) 
     return intent.plan(LlrpSettings.model_validate(settings), can, version)
 
 
-def held(what: intent.Plan) -> answers.Rospec:
-    """The ROSpec as a reader would give it back."""
-    (rospec,) = answers.rospecs(OK + control.add_rospec(intent.rospec(what)).payload)
-    return rospec
-
-
 @pytest.mark.parametrize(
     ("asked_dbm", "index", "dbm"),
     [(30.0, 3, 30.0), (29.99, 2, 20.0), (20.0, 2, 20.0), (10.0, 1, 10.0), (None, 3, 30.0)],
 )
 def test_power_is_the_nearest_step_not_above(asked_dbm: float | None, index: int, dbm: float) -> None:
     what = plan(tx_power_dbm=asked_dbm)
-    assert (what.power_index, what.power_dbm) == (index, dbm)
+    (antenna,) = what.antennas
+    assert (antenna.port, antenna.power_index, antenna.power_dbm) == (0, index, dbm)
 
 
 def test_a_table_need_not_be_in_order() -> None:
     can = replace(CAN, power_dbm={9: 27.0, 2: 30.0, 5: 24.5})
-    assert plan(can, tx_power_dbm=29).power_index == 9
+    assert plan(can, tx_power_dbm=29).antennas[0].power_index == 9
 
 
 @pytest.mark.parametrize("asked_dbm", [30.1, 9.9])
@@ -49,7 +43,7 @@ def test_power_outside_the_table_is_refused_with_what_is_allowed(asked_dbm: floa
 
 @pytest.mark.parametrize(("powers", "dbm"), [((1000, 1500), 15.0), ((3100, 3150), 31.0)])
 def test_the_power_of_a_profile_yields_to_the_region(powers: tuple[int, ...], dbm: float) -> None:
-    assert plan(answers.capabilities(capabilities(powers=powers)), profile="gate").power_dbm == dbm
+    assert plan(answers.capabilities(capabilities(powers=powers)), profile="gate").antennas[0].power_dbm == dbm
 
 
 def test_a_reader_without_power_levels_is_refused() -> None:
@@ -80,17 +74,26 @@ def test_a_fixed_region_uses_a_channel() -> None:
         plan(ETSI, channel_index=4)
 
 
-def test_an_impinj_reader_chooses_its_channel_itself_unless_it_is_told() -> None:
-    def commands(what: intent.Plan) -> dict[str, object]:
-        body: dict[str, object] = intent.rospec(what)["AISpec"][0]["InventoryParameterSpec"][0]["AntennaConfiguration"][
-            0
-        ]
-        return body["C1G2InventoryCommand"][0]  # type: ignore[index,no-any-return]  # sllurp's nested tables
+FREQUENCIES = bytes.fromhex("0000651A 0000001A")  # ImpinjFixedFrequencyList
 
-    assert "ImpinjFixedFrequencyList" in commands(plan(IMPINJ_ETSI))
-    assert "ImpinjFixedFrequencyList" not in commands(plan(IMPINJ_ETSI, channel_index=2))
-    assert "ImpinjFixedFrequencyList" not in commands(plan(IMPINJ))
-    assert "ImpinjFixedFrequencyList" not in commands(plan(ETSI))
+
+def test_an_impinj_reader_chooses_its_channel_itself_unless_it_is_told() -> None:
+    assert FREQUENCIES + bytes.fromhex("0001 0000 0000") in plan(IMPINJ_ETSI).inventory
+    assert FREQUENCIES not in plan(IMPINJ_ETSI, channel_index=2).inventory
+    assert FREQUENCIES not in plan(IMPINJ).inventory
+    assert FREQUENCIES not in plan(ETSI).inventory
+
+
+def test_an_impinj_reader_changes_among_the_channels_that_it_is_told() -> None:
+    what = plan(IMPINJ_ETSI, channels=[1, 3])
+    assert FREQUENCIES + bytes.fromhex("0002 0000 0002 0001 0003") in what.inventory
+    assert (what.channel_index, what.any_channel) == (1, False)
+    with pytest.raises(DeviceRefusedError, match=r"channels = \[2, 4\]: .* 3 channels .* name 1 to 3"):
+        plan(IMPINJ_ETSI, channels=[2, 4])
+    with pytest.raises(DeviceRefusedError, match=r"channels = \[1\]: the reader's region hops"):
+        plan(IMPINJ, channels=[1])
+    with pytest.raises(DeviceRefusedError, match="channels: only Impinj readers"):
+        plan(ETSI, channels=[1])
 
 
 @pytest.mark.parametrize(
@@ -110,15 +113,6 @@ def test_a_mode_may_be_named_if_the_reader_has_it() -> None:
 def test_a_reader_without_modes_is_left_alone() -> None:
     what = plan(answers.capabilities(capabilities(modes=())))
     assert what.mode_identifier is None
-    assert held(what).antennas[0].mode_identifier is None
-
-
-@pytest.mark.parametrize("profile", list(Profile))
-def test_every_profile_can_be_encoded_and_read_back(profile: Profile) -> None:
-    for can in (CAN, ETSI, IMPINJ, IMPINJ_ETSI):
-        for version in (1, 2):
-            what = plan(can, version, profile=profile)
-            assert intent.differences(what, held(what), can) == []
 
 
 def test_reports_come_by_number_and_are_asked_for_in_time() -> None:
@@ -140,77 +134,62 @@ def test_a_reader_of_llrp_1_1_reports_by_time() -> None:
     assert (fallback.report_trigger, fallback.report_n, fallback.poll_s) == (intent.BY_COUNT, 50, 0.25)
 
 
-def test_no_aispec_ever_stops_by_itself() -> None:
-    # Parameter 184, AISpecStopTrigger: type 0, no duration, nothing inside.
-    for version in (1, 2):
-        body = control.add_rospec(intent.rospec(plan(version=version))).payload
-        assert bytes.fromhex("00B8 0009 00 00000000") in body
-        assert body.count(bytes.fromhex("00B8")) == 1
+# --- antennas that differ, filters, reads of memory ------------------------------------------------------------------
+
+SENSITIVE = replace(CAN, attenuation_db={1: 0.0, 2: 10.0, 3: 20.0})
 
 
-def test_the_rospec_is_as_the_standard_draws_it() -> None:
-    what = plan(antennas=[2], tx_power_dbm=20, session=3, tag_population=9, report_every_n=4, mode_identifier=1)
-    expected = (
-        "00B1 006E 00000001 00 00"  # ROSpec 1, priority 0, disabled
-        "00B2 0012  00B3 0005 01  00B6 0009 00 00000000"  # starts at once, stops never
-        "00B7 0040 0001 0002  00B8 0009 00 00000000"  # AISpec on antenna 2, stops never
-        "00BA 002F 0001 01"  # Gen2
-        "00DE 0028 0002"
-        "00E0 000A 0005 0001 0002"  # hop table 5, channel 1, power index 2
-        "014A 0018 00"
-        "014F 0008 0001 0000"  # mode 1, Tari by the reader
-        "0150 000B C0 0009 00000000"  # session 3, 9 tags
-        "00ED 0012 01 0004"  # after 4 tags or the end of the AISpec:
-        "00EE 000B 1F80"  # antenna, channel, RSSI, both times, count
-        "015C 0005 40"  # PC bits
-    )
-    assert control.add_rospec(intent.rospec(what)).payload.hex() == bytes.fromhex(expected).hex()
+def test_one_setting_for_all_antennas_unless_some_differ() -> None:
+    what = plan(tx_power_dbm=20, antenna_tx_power_dbm={"2": 10})
+    assert what.antenna_ports == (0,)
+    assert [(each.port, each.power_dbm) for each in what.antennas] == [(1, 20.0), (2, 10.0)]
+    what = plan(antennas=[2], antenna_tx_power_dbm={"2": 10})
+    assert [(each.port, each.power_dbm) for each in what.antennas] == [(2, 10.0)]
+    with pytest.raises(DeviceRefusedError, match=r"antenna_tx_power_dbm\[1\] = 36: .* allows 10 to 30"):
+        plan(antenna_tx_power_dbm={"1": 36})
+    with pytest.raises(DeviceRefusedError, match=r"antennas = \[3\]: the reader has 2"):
+        plan(antenna_rx_attenuation_db={"3": 0})
 
 
-@pytest.mark.parametrize(
-    ("setting", "change"),
-    [
-        ("tx_power_dbm", {"power_index": 1}),
-        ("tx_power_dbm", {"power_index": None}),
-        ("tx_power_dbm", {"power_index": 99}),
-        ("session", {"session": 0}),
-        ("tag_population", {"tag_population": 1}),
-        ("mode_identifier", {"mode_identifier": 9}),
-    ],
-)
-def test_what_the_reader_changed_is_named(setting: str, change: dict[str, Any]) -> None:
-    what = plan()
-    rospec = held(what)
-    antennas = tuple(replace(antenna, **change) for antenna in rospec.antennas)
-    changed = replace(rospec, antennas=antennas)
-    (difference,) = intent.differences(what, changed, CAN)
-    assert difference.setting == setting
-    assert difference.setting in intent.COMPARED
+def test_sensitivity_is_the_nearest_step_not_above() -> None:
+    assert plan(SENSITIVE).antennas[0].sensitivity_index is None
+    what = plan(SENSITIVE, rx_attenuation_db=19.9, antenna_rx_attenuation_db={"2": 20})
+    assert [(each.sensitivity_index, each.attenuation_db) for each in what.antennas] == [(2, 10.0), (3, 20.0)]
+    with pytest.raises(DeviceRefusedError, match=r"rx_attenuation_db = 21: .* by 0 to 20"):
+        plan(SENSITIVE, rx_attenuation_db=21)
+    with pytest.raises(DeviceRefusedError, match=r"rx_attenuation_db = 5: .* by 0 to 0"):
+        plan(CAN, rx_attenuation_db=5)
 
 
-def test_other_antennas_channels_and_batches_are_named() -> None:
-    what = plan(ETSI, antennas=[1, 2], channel_index=2)
-    rospec = held(what)
-    first = replace(rospec.antennas[0], channel_index=1)
-    changed = replace(rospec, antenna_ports=(1,), report_n=1, antennas=(first,))
-    found = {each.setting: str(each) for each in intent.differences(what, changed, ETSI)}
-    assert found == {
-        "antennas": "antennas: asked [1, 2], the reader has [1]",
-        "channel_index": "channel_index: asked 2, the reader has 1",
-        "report_every_n": f"report_every_n: asked {intent.BY_COUNT} 50, the reader has {intent.BY_COUNT} 1",
-    }
-    assert found.keys() <= set(intent.COMPARED)
+def test_no_more_filters_than_the_reader_takes() -> None:
+    filters = [{"mask": "30"}, {"mask": "3"}]
+    assert plan(replace(CAN, max_filters=2), filter=filters).filters == (TagFilter(mask="30"), TagFilter(mask="3"))
+    with pytest.raises(DeviceRefusedError, match="filter: 2 of them, the reader takes 1"):
+        plan(replace(CAN, max_filters=1), filter=filters)
 
 
-def test_a_rospec_that_says_nothing_differs_in_everything() -> None:
-    what = plan()
-    found = intent.differences(what, replace(held(what), antennas=()), CAN)
-    assert {each.actual for each in found} == {"nothing stated"}
-    assert len(found) == 4
+def test_tids_come_by_fast_id_where_the_reader_has_it_else_by_a_read() -> None:
+    fast_id = bytes.fromhex("0000651A 00000033 0001")
+    assert plan(IMPINJ).reads is None
+    what = plan(IMPINJ, read_tid=True)
+    assert what.reads is None
+    assert fast_id in what.report
+    what = plan(IMPINJ, read_tid=True, tid_by="read", tid_words=4, access_password="0000ABCD")
+    assert what.reads == access.Reads(4, 0, 0xABCD)
+    assert fast_id not in what.report
+    assert plan(read_tid=True).reads == access.Reads(6, 0, 0)
+    assert plan(IMPINJ, read_tid=True, read_user_words=2).reads == access.Reads(0, 2, 0)
+    with pytest.raises(DeviceRefusedError, match="only Impinj readers have FastID"):
+        plan(read_tid=True, tid_by="fast_id")
 
 
-def test_a_reader_may_spell_out_all_antennas() -> None:
-    what = plan()
-    rospec = held(what)
-    each = tuple(replace(rospec.antennas[0], antenna_port=port) for port in (1, 2))
-    assert intent.differences(what, replace(rospec, antenna_ports=(1, 2), antennas=each), CAN) == []
+def test_no_more_operations_than_the_reader_does_at_once() -> None:
+    simple = replace(CAN, max_opspecs=1)
+    assert plan(simple, read_user_words=2).reads == access.Reads(0, 2, 0)
+    with pytest.raises(DeviceRefusedError, match="the reader does 1 operation at a time, these are 2"):
+        plan(simple, read_tid=True, read_user_words=2)
+
+
+def test_tag_focus_brings_its_session() -> None:
+    assert plan(IMPINJ, profile="yard").session == 2
+    assert plan(IMPINJ, profile="yard", search_mode="tag_focus").session == 1

@@ -13,7 +13,7 @@ from sllurp import llrp_proto
 
 from readers.observations import Rejected, TagReads
 from readers.rfid.llrp.reader_time import LATEST_US, ReaderTime
-from readers.rfid.llrp.reports import ReportDecoder, decode
+from readers.rfid.llrp.reports import TID_OPSPEC, USER_OPSPEC, ReportDecoder, decode
 from tests.readers.rfid.llrp.scripted import EPOCH_US, custom, tag, tlv
 
 RECORDED = json.loads((Path(__file__).parents[3] / "vectors" / "rfid" / "llrp_recorded.json").read_text())
@@ -35,12 +35,18 @@ def epcs(observations: list[TagReads | Rejected]) -> list[bytes]:
 # --- against sllurp's decoder ---------------------------------------------------------------------------------------
 
 
+def read_result(opspec_id: int, code: int, data: bytes) -> bytes:
+    """C1G2ReadOpSpecResult."""
+    return tlv(349, struct.pack(">BHH", code, opspec_id, len(data) // 2) + data)
+
+
 @st.composite
 def records(draw: st.DrawFn) -> bytes:
     """A TagReportData as the standard allows it: EPC, then any of the parameters in any order."""
     epc = draw(st.binary(max_size=40))
     body = b"\x8d" + epc if len(epc) == 12 and draw(st.booleans()) else tlv(241, struct.pack(">H", 8 * len(epc)) + epc)
     u16, time = st.integers(0, 0xFFFF), st.integers(0, (1 << 62) - 1)
+    words = st.integers(0, 8).flatmap(lambda count: st.binary(min_size=2 * count, max_size=2 * count))
     optional = {
         "antenna": u16.map(lambda v: b"\x81" + struct.pack(">H", v)),
         "rssi": st.integers(-128, 127).map(lambda v: b"\x86" + struct.pack(">b", v)),
@@ -55,7 +61,12 @@ def records(draw: st.DrawFn) -> bytes:
         "peak": st.integers(-32768, 32767).map(lambda v: custom(IMPINJ, 57, struct.pack(">h", v))),
         "doppler": st.integers(-32768, 32767).map(lambda v: custom(IMPINJ, 68, struct.pack(">h", v))),
         "foreign": st.binary(max_size=9).map(lambda v: custom(24213, 56, v)),
-        "read": st.binary(max_size=9).map(lambda v: tlv(349, struct.pack(">BHH", 0, 1, 0) + v)),
+        "written": u16.map(lambda v: tlv(350, struct.pack(">BHH", 0, 1, v))),
+        "memory": st.one_of(  # one of them: sllurp keeps the last one only
+            st.builds(read_result, st.sampled_from([TID_OPSPEC, USER_OPSPEC, 1]), st.integers(0, 6), words),
+            words.map(lambda v: custom(IMPINJ, 55, struct.pack(">H", len(v) // 2) + v)),
+            st.binary(max_size=9).map(lambda v: tlv(349, struct.pack(">BHH", 0, 1, 0) + v)),
+        ),
     }
     chosen = draw(st.lists(st.sampled_from(sorted(optional)), unique=True))
     return tlv(240, body + b"".join(draw(optional[name]) for name in chosen))
@@ -67,7 +78,11 @@ def by_sllurp(payload: bytes) -> list[dict[str, Any]]:
     for data in message["TagReportData"]:
         get = data.get
         centi, phase, doppler = get("ImpinjPeakRSSI"), get("ImpinjRFPhaseAngle"), get("ImpinjRFDopplerFrequency")
+        result, fast = get("C1G2ReadOpSpecResult", {}), get("ImpinjSerializedTID", {})
+        found = {result.get("OpSpecID"): result.get("ReadData")} if result.get("Result") == 0 else {}
         row = {
+            "tid": fast.get("TID") or found.get(TID_OPSPEC) or None,
+            "user_memory": found.get(USER_OPSPEC) or None,
             "epc": bytes.fromhex(data["EPC"].decode()),
             "antenna_port": get("AntennaID"),
             "rssi_dbm": get("PeakRSSI") if centi is None else centi / 100,
@@ -100,7 +115,7 @@ def rows_of(observations: list[TagReads | Rejected]) -> list[dict[str, Any]]:
                 {
                     name: column[index] if column is not None else None
                     for name, column in columns.items()
-                    if name not in ("received_at_us", "clock_offset_us", "tid", "user_memory")
+                    if name not in ("received_at_us", "clock_offset_us")
                 }
             )
     return rows
@@ -381,3 +396,54 @@ def test_garbled_reports_never_raise(whole: list[bytes], data: st.DataObject) ->
     decoder = ReportDecoder()
     decoder.decode([b"".join(whole)], EPOCH_US)
     decoder.decode([bytes(payload), b"".join(whole)], EPOCH_US)
+
+
+# --- memory read along with the inventory ----------------------------------------------------------------------------
+
+TID = bytes.fromhex("E2801160200074D0")
+
+
+def test_tid_and_user_memory_are_columns_and_failed_reads_are_none_in_the_same_batch() -> None:
+    failed = read_result(TID_OPSPEC, 2, b"") + read_result(USER_OPSPEC, 0, b"\x00\x07")
+    read = read_result(TID_OPSPEC, 0, TID) + read_result(USER_OPSPEC, 0, b"\x00\x08")
+    half = read_result(TID_OPSPEC, 1, TID) + read_result(USER_OPSPEC, 0, b"\x00\x09")
+    payload = b"".join(tag(more=more) for more in (read, failed, half, read))
+    (batch,) = reads_of(decode(payload, EPOCH_US))
+    assert batch.tid == [TID, None, None, TID]
+    assert batch.user_memory == [bytes((0, each)) for each in (8, 7, 9, 8)]
+
+
+def test_results_of_other_programs_are_no_memory_of_ours() -> None:
+    (batch,) = reads_of(decode(tag(more=read_result(1, 0, TID)), EPOCH_US))
+    assert (batch.tid, batch.user_memory) == (None, None)
+    decoder = ReportDecoder()
+    decoder.decode([tag(more=tlv(349, b"\x00"))], EPOCH_US)
+    assert decoder.unknown_parameters == 0
+
+
+def test_a_serialized_tid_may_carry_its_parity() -> None:
+    parity = custom(IMPINJ, 1570, b"\x80")
+    more = custom(IMPINJ, 55, struct.pack(">H", 4) + TID + parity)
+    (batch,) = reads_of(decode(tag(more=more) * 2, EPOCH_US))
+    assert batch.tid == [TID, TID]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        tlv(349, struct.pack(">BHH", 0, TID_OPSPEC, 5) + TID),
+        custom(IMPINJ, 55, struct.pack(">H", 5) + TID),
+        custom(IMPINJ, 55, b"\x00"),
+    ],
+)
+def test_memory_that_does_not_fit_its_count_is_a_damaged_record(more: bytes) -> None:
+    assert [each.reason for each in rejects_of(decode(tag(more=more), EPOCH_US))] == ["report_length"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "degrees"), [(0x4000, 90.0), (-0x8000, 180.0), (0, 0.0), (-0x4000, 270.0), (-24364, 226.164551)]
+)
+def test_the_phase_of_a_zebra_reader(raw: int, degrees: float) -> None:
+    # MotoTagPhase: 2 signed bytes, -180 to 180 degrees; -24364 (A0D4) was measured on an FX9600 by LLRPClient.
+    (batch,) = reads_of(decode(tag(more=custom(161, 709, struct.pack(">h", raw))), EPOCH_US))
+    assert list(batch.phase_deg or ()) == pytest.approx([degrees])

@@ -838,3 +838,110 @@ def test_nothing_of_an_old_connection_lives_on() -> None:
         await again.stop()
 
     play(scenario)
+
+
+# --- memory, inputs, triggers -----------------------------------------------------------------------------------------
+
+
+def held_accessspecs(*, active: bool) -> Callable[[ScriptedReader, int, bytes], None]:
+    def answer(reader: ScriptedReader, message_id: int, _body: bytes) -> None:
+        (added,) = reader.requests(40)
+        reader.say(54, OK + added[:11] + bytes((active << 7,)) + added[12:], message_id)
+
+    return answer
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_memory_is_read_by_an_accessspec_that_is_read_back(active: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    async def scenario(talk: Talk) -> None:
+        talk.reader.replies[44] = held_accessspecs(active=active)
+        await talk.run_for(1.0)
+        kinds = [kind for kind, _, _ in talk.reader.received]
+        assert kinds[:14] == [46, 1, 2, 64, 60, 3, 2, 41, 21, 20, 40, 42, 44, 24]
+        assert talk.reader.requests(42) == [bytes.fromhex("00007A01")]
+
+    found = conditions(play(scenario, read_user_words=2), "setting_differs")
+    asked = "accessspecs: asked [31233], the reader has []"
+    assert [condition.detail for condition in found] == ([] if active else [asked])
+
+
+def test_a_reader_that_refuses_the_accessspec_is_parked() -> None:
+    async def scenario(talk: Talk) -> None:
+        talk.reader.replies[40] = status(105, "no AccessSpecs here")
+        error = await talk.failure()
+        assert isinstance(error, DeviceRefusedError)
+        assert "adding the AccessSpec: the reader refuses: " in str(error)
+        assert "no AccessSpecs here" in str(error)
+
+    play(scenario, read_tid=True)
+
+
+def io_state(*, high: bool = False, enabled: bool = True, output: bool = False) -> bytes:
+    return tlv(225, struct.pack(">HBB", 1, enabled << 7, high)) + tlv(219, struct.pack(">HB", 1, output << 7))
+
+
+def test_inputs_and_outputs_that_the_reader_does_not_take_are_conditions() -> None:
+    async def scenario(talk: Talk) -> None:
+        talk.reader.replies |= {
+            1: capabilities(inputs=1, outputs=1),
+            2: configuration(more=io_state(enabled=False, output=True)),
+        }
+        await talk.run_for(1.0)
+        assert bytes.fromhex("00DB 0007 0001 00  00E1 0008 0001 80 00  00E2 0005 80") in talk.reader.requests(3)[0]
+
+    talk = play(scenario, gpi=[1], gpo={"1": False})
+    assert [condition.detail for condition in conditions(talk, "setting_differs")] == [
+        "gpi: asked [1], the reader has []",
+        "gpo: asked {1: False}, the reader has {1: True}",
+    ]
+    assert talk.of(Signals) == []
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_trigger_that_is_there_already_starts_the_inventory(refused: bool) -> None:  # noqa: FBT001  # likewise
+    async def scenario(talk: Talk) -> None:
+        talk.reader.state = 1
+        talk.reader.replies |= {1: capabilities(inputs=1), 2: configuration(more=io_state(high=True))}
+        talk.reader.replies[22] = status(101, "active already") if refused else OK
+        await talk.run_for(1.0)
+        assert talk.reader.requests(22) == [bytes.fromhex("00000001")]
+        talk.reader.say(63, event(rospec_event(0)))
+        await talk.reader.flush()
+        await talk.run_for(0.1)
+        assert watched(talk) == [set(), {1, 2}]
+        talk.reader.say(63, event(rospec_event(1)))
+        await talk.reader.flush()
+        await talk.run_for(0.1)
+        assert watched(talk) == [set(), {1, 2}, set()]
+        talk.reader.say(63, event(rospec_event(2)))
+        error = await talk.failure()
+        assert "(Preemption_of_ROSpec)" in str(error)
+
+    talk = play(scenario, trigger={"gpi": 1})
+    assert talk.of(Signals) == [Signals(START_US, (Signal("gpi_1", value=True),))]
+
+
+def test_a_trigger_that_was_never_enabled_is_no_inventory() -> None:
+    async def scenario(talk: Talk) -> None:
+        talk.reader.state = 0
+        talk.reader.replies |= {1: capabilities(inputs=1), 2: configuration(more=io_state())}
+        assert "it is in state 0" in str(await talk.failure())
+
+    play(scenario, trigger={"gpi": 1})
+
+
+def test_what_was_collected_before_an_antenna_was_lost_does_not_bring_it_back() -> None:
+    async def scenario(talk: Talk) -> None:
+        await talk.run_for(1.0)
+        lost_us = START_US + 2 * S
+        talk.reader.say(63, event(antenna_event(2, connected=False), utc_us=lost_us))
+        talk.reader.say(61, tag(port=2, seen_us=lost_us - 1))
+        await talk.reader.flush()
+        await talk.run_for(0.5)
+        assert watched(talk)[-1] == {1}
+        talk.reader.say(61, tag(port=2, seen_us=lost_us + 1))
+        await talk.reader.flush()
+        await talk.run_for(0.5)
+        assert watched(talk)[-1] == {1, 2}
+
+    play(scenario)

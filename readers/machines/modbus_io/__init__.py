@@ -1,0 +1,3 @@
+from readers.machines.modbus_io.driver import DRIVER
+
+__all__ = ["DRIVER"]

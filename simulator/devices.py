@@ -1,0 +1,62 @@
+"""What answers a connection to each device of a scenario: its twin, before its part of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from readers.driver import Port
+from simulator.cards import ascii_line, osdp, pn532
+from simulator.device import Radio
+from simulator.llrp.identities import IDENTITIES
+from simulator.llrp.reader import SimulatedReader
+from simulator.machines import modbus_io, weighbridge
+from simulator.meters import dlt645
+from simulator.rfid import a0, m100, thingmagic, uhfreader
+from simulator.scenario import World
+from simulator.world.car_park import BarrierWires, ReaderField
+from simulator.world.weighing import Bridge
+
+Serve = Callable[[Port], Awaitable[None]]
+METER_BAUD: Final = 9600
+
+_SERIAL_READERS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
+    "a0": a0.serve,
+    "m100": m100.serve,
+    "thingmagic": thingmagic.serve,
+    "uhfreader": uhfreader.serve,
+}
+_UID_WRITER: Final = ascii_line.Reader(write=ascii_line.lines(ascii_line.hexadecimal))
+_CARD_READERS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
+    "ascii_line": lambda port, field: ascii_line.serve(port, field, _UID_WRITER),
+    "osdp": osdp.serve,
+    "pn532": pn532.serve,
+}
+
+
+def devices(world: World) -> dict[str, Serve]:
+    """Every device of the world by name."""
+    file = world.file
+    found: dict[str, Serve] = {}
+    for reader in file.reader:
+        radio = world.radio(reader.name)
+        if reader.twin == "llrp":
+            found[reader.name] = SimulatedReader(IDENTITIES[reader.identity], radio).serve
+        else:
+            found[reader.name] = _before(_SERIAL_READERS[reader.twin], radio)
+    for card_reader in file.card_reader:
+        field = ReaderField([each for each in world.shown if each.place == card_reader.place])
+        found[card_reader.name] = _before(_CARD_READERS[card_reader.twin], field)
+    for module in file.module:
+        found[module.name] = _before(modbus_io.serve, {module.address: BarrierWires(world.shown)})
+    for scale in file.scale:
+        bridge = Bridge(world.seed, world.weighed[scale.name])
+        found[scale.name] = _before(weighbridge.serve, bridge, weighbridge.Indicator(form=scale.form))
+    for line in file.line:
+        loads = world.loads[line.name]
+        found[line.name] = lambda port, loads=loads: dlt645.serve(port, loads, baud=METER_BAUD)  # type: ignore[misc]  # bound by default
+    return found
+
+
+def _before(serve: Callable[..., Awaitable[None]], *world: Radio | Any) -> Serve:
+    return lambda port: serve(port, *world)

@@ -1,0 +1,176 @@
+"""Scenario files: what a world is made of, and the site file of the gateway that serves it.
+
+A scenario is `simulator/scenarios/NAME.toml`, and beside it `NAME.site.toml`, the site file, with `${DEVICE}` in place
+of addresses that are known only when the devices listen. A scenario may include others: its world is theirs together,
+and a line `# include: NAME` of its site file stands for the devices and rules of theirs.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import resources
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from readers.codecs.weighbridge import Form
+
+Position = tuple[float, float, float]
+PARTS: Final = "# --- devices and rules ---"
+"""Above it a site file speaks of the site, below it of what another site file may include."""
+_INCLUDE: Final = re.compile(r"^# include: (\w+)$", re.MULTILINE)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LanePart(_Part):
+    """A lane and its traffic."""
+
+    name: str
+    y_m: float
+    inbound: Annotated[float, Field(ge=0, le=1)]
+    every_s: Annotated[float, Field(gt=0)]
+
+
+class ConveyorPart(_Part):
+    """A conveyor with its stations: read point to place along x, in the order of travel."""
+
+    name: str
+    y_m: float
+    stations: dict[str, float]
+    every_s: Annotated[float, Field(gt=0)]
+    speed_m_per_s: Annotated[float, Field(gt=0)]
+
+
+class ReaderPart(_Part):
+    """A reader and where its antennas hang: antenna port to (x, y, z) in metres."""
+
+    name: str
+    twin: Literal["llrp", "m100", "a0", "uhfreader", "thingmagic", "cf", "hopeland"]
+    identity: Literal["impinj", "zebra", "plain"] = "plain"
+    antennas: dict[int, Position]
+
+
+class DeskPart(_Part):
+    """A desk where tagged papers are laid for a while."""
+
+    at: Position
+    every_s: Annotated[float, Field(gt=0)]
+    stay_s: Annotated[float, Field(gt=0)]
+
+
+class CarParkPart(_Part):
+    """A car park: how often cars come, how long they stay, and the share of them whose card is not known."""
+
+    every_s: Annotated[float, Field(gt=0)]
+    stay_s: Annotated[float, Field(gt=0)]
+    strangers: Annotated[float, Field(ge=0, le=1)]
+
+
+class CardReaderPart(_Part):
+    """A card reader of the car park."""
+
+    name: str
+    twin: Literal["ascii_line", "osdp", "pn532"]
+    place: Literal["entry", "exit"]
+
+
+class ModulePart(_Part):
+    """A module of inputs and outputs on the wires of the car park's loops and barriers."""
+
+    name: str
+    address: int = 1
+
+
+class ScalePart(_Part):
+    """A weighbridge and its traffic."""
+
+    name: str
+    form: Form = Form.XK3190
+    every_s: Annotated[float, Field(gt=0)]
+
+
+class MeterPart(_Part):
+    """A meter and its load."""
+
+    name: str
+    address: Annotated[str, Field(pattern=r"^\d{12}$")]
+    base_w: Annotated[float, Field(gt=0)]
+    swing: Annotated[float, Field(ge=0, lt=1)]
+    start_wh: Annotated[float, Field(ge=0)]
+    single_phase: bool = False
+
+
+class LinePart(_Part):
+    """A line of meters."""
+
+    name: str
+    twin: Literal["dlt645"]
+    meters: list[MeterPart]
+
+
+class ScenarioFile(_Part):
+    """The whole of a scenario file."""
+
+    summary: str
+    include: list[str] = []
+    lane: list[LanePart] = []
+    conveyor: list[ConveyorPart] = []
+    reader: list[ReaderPart] = []
+    desk: DeskPart | None = None
+    car_park: CarParkPart | None = None
+    card_reader: list[CardReaderPart] = []
+    module: list[ModulePart] = []
+    scale: list[ScalePart] = []
+    line: list[LinePart] = []
+
+    @property
+    def devices(self) -> list[str]:
+        """Names of all devices, in the order of the file."""
+        parts = (self.reader, self.card_reader, self.module, self.scale, self.line)
+        return [device.name for part in parts for device in part]
+
+
+def names() -> list[str]:
+    """The scenarios that are there."""
+    files = [entry.name for entry in resources.files("simulator").joinpath("scenarios").iterdir()]
+    return sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml") and ".site." not in name)
+
+
+def load(name: str) -> ScenarioFile:
+    """Read a scenario, with those that it includes.
+
+    Raises:
+        ValueError: there is none of that name; the message lists those that are there.
+    """
+    if name not in names():
+        raise ValueError(f"scenario {name!r} is unknown; there are: {', '.join(names())}")
+    file = ScenarioFile.model_validate(tomllib.loads(_text(f"{name}.toml")))
+    for other in map(load, file.include):
+        file = _together(file, other)
+    return file
+
+
+def site_template(name: str) -> str:
+    """The site file that goes with a scenario, with `${...}` to be filled in."""
+    return _INCLUDE.sub(lambda match: site_template(match[1]).partition(PARTS)[2].strip(), _text(f"{name}.site.toml"))
+
+
+def _together(file: ScenarioFile, other: ScenarioFile) -> ScenarioFile:
+    joined: dict[str, object] = {}
+    for field in ScenarioFile.model_fields:
+        ours, theirs = getattr(file, field), getattr(other, field)
+        if field in {"summary", "include"}:
+            joined[field] = ours
+        elif isinstance(ours, list):
+            joined[field] = [*ours, *theirs]
+        else:
+            joined[field] = theirs if ours is None else ours
+    return ScenarioFile.model_validate(joined)
+
+
+def _text(file_name: str) -> str:
+    return resources.files("simulator").joinpath("scenarios", file_name).read_text(encoding="utf-8")

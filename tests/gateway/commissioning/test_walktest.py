@@ -1,0 +1,74 @@
+from gateway.commissioning.walktest import MOST_TAGS, WalkTest, as_markdown
+from readers.observations import (
+    CardRead,
+    CardReads,
+    Condition,
+    DeviceInfo,
+    InForce,
+    Rejected,
+    TagRead,
+    TagReads,
+    Watching,
+)
+from readers.tagdata.cards import CardIdentity, Technology
+
+S = 1_000_000
+EPC, OTHER = b"\x30\x75", b"\xe2\x00"
+
+
+def test_rates_and_strengths_are_kept_by_antenna_and_second() -> None:
+    test = WalkTest("gate", "m100", {1: "gate-in", 2: "gate-out"}, began_us=10 * S)
+    test.take(Watching(frozenset({1, 2})), 10 * S)
+    test.take(TagReads.of(0, TagRead(EPC, 1, -60.0, count=3), TagRead(OTHER, 1, -50.0)), 10 * S + 1)
+    test.take(TagReads.of(0, TagRead(EPC, 1, -40.0)), 12 * S)
+    test.take(TagReads.of(0, TagRead(EPC, 3)), 12 * S)
+    report = test.report(13 * S)
+    first, second, third = report["antennas"]
+    assert first["reads_by_second"] == [4, 0, 1]
+    assert (first["reads"], first["tags"], first["best_second_reads"]) == (5, 2, 4)
+    assert (first["rssi_dbm_weakest"], first["rssi_dbm_median"], first["rssi_dbm_strongest"]) == (-60, -60, -40)
+    assert (second["reads"], second["watched"], second["rssi_dbm_median"]) == (0, True, None)
+    assert (third["read_point"], third["watched"]) == ("gate-3", False)
+    assert report["silent_read_points"] == ["gate-out"]
+
+
+def test_the_screen_shows_each_antenna_with_its_last_seconds() -> None:
+    test = WalkTest("gate", "m100", {1: "gate-in"}, began_us=0)
+    test.take(TagReads.of(0, TagRead(EPC, 1, -35.0)), 0)
+    test.take(TagReads.of(0, TagRead(EPC, 1, -75.0)), 2 * S)
+    test.take(Condition("antenna_disconnected", active=True, key="2", detail="no\x1b[31m cable"), 2 * S)
+    head, antenna, condition = test.lines(3 * S)
+    assert head.startswith("antenna")
+    assert antenna.split() == ["1", "gate-in", "1", "2", "1", "-75", "█·▁·", "not", "being", "read"]
+    assert condition.startswith("warning: antenna_disconnected 2: no")
+    assert "\x1b" not in condition
+    test.take(Condition("antenna_disconnected", active=False, key="2"), 2 * S)
+    assert len(test.lines(3 * S)) == 2
+
+
+def test_only_the_tag_that_was_asked_for_is_counted() -> None:
+    test = WalkTest("gate", "m100", {}, began_us=0, epc=EPC)
+    test.take(TagReads.of(0, TagRead(EPC, 1), TagRead(OTHER, 1, count=7)), 0)
+    report = test.report(S)
+    assert (report["antennas"][0]["reads"], report["reads_of_other_tags"], report["epc"]) == (1, 7, "3075")
+
+
+def test_what_the_device_says_of_itself_stands_in_the_report() -> None:
+    test = WalkTest("gate", "m100", {1: "gate-in"}, began_us=0)
+    test.take(DeviceInfo("Maker", "Model\n", "1.0"), 0)
+    test.take(InForce({"tx_power_dbm": "20"}), 0)
+    test.take(Rejected("checksum", 2), 0)
+    test.take(CardReads(0, [CardRead(CardIdentity(Technology.NFC_A, b"\x01\x02\x03\x04"))]), 0)
+    page = as_markdown(test.report(S, "the link broke"), "2026-01-01")
+    assert "device: Maker Model" in page
+    assert "tx_power_dbm = 20" in page
+    assert "2 checksum" in page
+    assert "**Ended early:** the link broke" in page
+    assert "| 1 | gate-in (not read) | 1 | 1 |" in page
+
+
+def test_a_flood_of_tags_stays_small() -> None:
+    test = WalkTest("gate", "llrp", {}, began_us=0)
+    for number in range(MOST_TAGS + 10):
+        test.take(TagReads.of(0, TagRead(number.to_bytes(4, "big"), 1)), 0)
+    assert test.report(S)["antennas"][0]["tags"] == MOST_TAGS

@@ -1,0 +1,30 @@
+import re
+import tomllib
+
+import pytest
+
+from simulator.scenario_file import load, names, site_template
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_site_file_names_every_device_of_the_scenario_once(name: str) -> None:
+    file = load(name)
+    text = site_template(name)
+    filled = text.replace("${MQTT_PORT}", "1883")
+    readers = [reader["name"] for reader in tomllib.loads(filled)["reader"]]
+    assert sorted(readers) == sorted(file.devices)
+    places = set(re.findall(r"\$\{([\w-]+)\}", text)) - {"STATE_DIR", "MQTT_HOST", "MQTT_PORT"}
+    assert places == set(file.devices)
+
+
+def test_the_showcase_is_all_the_others_together() -> None:
+    together = load("showcase")
+    parts = [load(name) for name in together.include]
+    assert together.devices
+    assert sorted(together.devices) == sorted(name for part in parts for name in part.devices)
+    assert together.car_park == load("car_park").car_park
+
+
+def test_an_unknown_scenario_lists_those_that_are_there() -> None:
+    with pytest.raises(ValueError, match="'moon' is unknown; there are: car_park, factory_line, port_gate, showcase"):
+        load("moon")
