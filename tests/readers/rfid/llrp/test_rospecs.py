@@ -341,3 +341,14 @@ def test_a_trigger_that_nobody_knows_is_shown() -> None:
     assert found.actual == "trigger 9 with N = 4"
     (found,) = rospecs.differences(what, replace(held(what), report_trigger=None), CAN)
     assert found.actual == "nothing stated"
+
+
+def test_what_a_reader_adds_to_a_rospec_is_skipped() -> None:
+    strange = tlv(900, b"?")
+    command = tlv(330, b"\x00" + strange)
+    antenna = tlv(222, b"\x00\x02" + strange + command)
+    inventory = tlv(186, b"\x00\x01\x01" + strange + antenna)
+    aispec = tlv(183, b"\x00\x01\x00\x02" + tlv(184, bytes(5)) + inventory)
+    (found,) = rospecs.held(OK + tlv(177, struct.pack(">IBB", 5, 0, 1) + strange + aispec))
+    assert (found.id, found.state, found.antenna_ports) == (5, 1, (2,))
+    assert found.antennas == (rospecs.AntennaSetting(2),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -20,6 +21,7 @@ from simulator.device import TagMemory
 from simulator.llrp.codec import node
 from simulator.llrp.identities import ETSI, Identity, impinj_r420, impinj_r700, plain, zebra_fx9600
 from simulator.llrp.reader import SimulatedReader
+from tests.readers.rfid.llrp import scripted
 from tests.readers.rfid.llrp.shelf import Shelf, memory
 from tests.simulator.llrp import client as raw
 
@@ -348,3 +350,102 @@ def test_reads_of_one_tag_become_one() -> None:
     for joined in (_joined(weak, strong), _joined(strong, weak)):
         assert joined == TagRead(ONE, 2, -40.0, first_seen_us=5, last_seen_us=9, count=5, tid=TID)
     assert _joined(TagRead(ONE), TagRead(ONE)) == TagRead(ONE, count=2)
+
+
+# --- readers that do strange things -----------------------------------------------------------------------------------
+
+
+def result(kind: int, code: int, words: int, data: bytes = b"") -> Callable[[int], bytes]:
+    """An operation's result, by the number of the operation."""
+    return lambda opspec_id: scripted.tlv(kind, struct.pack(">BHH", code, opspec_id, words) + data)
+
+
+async def strange(made: Callable[[int], bytes] | None, *, is_kept: bool, operation: Bank | None) -> AccessError:
+    """What a station says when a reader heard the tag and answered with this result."""
+    ours, theirs = pair("memory")
+    reader = scripted.ScriptedReader(theirs)
+
+    def start(reader: scripted.ScriptedReader, message_id: int, _body: bytes) -> None:
+        reader.say(32, scripted.OK, message_id)
+        added = reader.requests(40)[-1]
+        # C1G2Read or C1G2Write: its number stands behind its header.
+        kind = 341 if operation is None else 342
+        opspec_id = int.from_bytes(added[added.index(kind.to_bytes(2)) + 4 :][:2])
+        reader.say(61, scripted.tag(ONE, more=made(opspec_id) if made else b""))
+
+    def held(reader: scripted.ScriptedReader, message_id: int, _body: bytes) -> None:
+        added = reader.requests(40)[-1] if is_kept and reader.requests(40) else b""
+        reader.say(54, scripted.OK + added, message_id)
+
+    reader.replies |= {22: start, 44: held, 26: scripted.OK}
+    serving = asyncio.create_task(reader.serve())
+    station = LlrpStation(LlrpSettings(), ours)
+    await station.open()
+    words = b"\x01\x02\x03\x04"
+    asked = station.write(ONE, operation, 0, words) if operation else station.read(ONE, Bank.USER, 0, 2)
+    with pytest.raises(AccessError) as error:
+        await asked
+    await station.close()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("made", "is_kept", "words"),
+    [
+        (None, True, "though the tag was there; read it back"),
+        (None, False, "though the tag was there; read it back"),
+        (result(350, 0, 1), True, "1 words were written; read it back"),
+        (result(350, 0, 0), True, "0 words were written; read it back"),
+        (result(350, 2, 1), True, "1 words were written; read it back"),
+        (result(350, 5, 0), True, "the tag stopped answering"),
+        (result(350, 99, 0), True, "result 99"),
+        (result(354, 6, 0), True, "the reader failed"),
+    ],
+)
+def test_a_write_that_may_have_happened_is_lost(
+    made: Callable[[int], bytes] | None,
+    is_kept: bool,  # noqa: FBT001  # a parameter of the test
+    words: str,
+) -> None:
+    error = run(strange(made, is_kept=is_kept, operation=Bank.USER))
+    assert (error.fault, error.is_unknown) == (AccessFault.LOST, True)
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("made", "fault", "words"),
+    [
+        (result(349, 0, 1, b"\x01\x02"), AccessFault.OTHER, "2 bytes came; read fewer words"),
+        (result(350, 0, 2), AccessFault.OTHER, "0 bytes came"),
+        (result(349, 99, 0), AccessFault.OTHER, "result 99"),
+        (result(349, 5, 0), AccessFault.LOCKED, "locked against reading"),
+        (None, AccessFault.NO_TAG, "no such tag answered within 2 s"),
+    ],
+)
+def test_a_read_that_does_not_bring_what_was_asked_fails(
+    made: Callable[[int], bytes] | None, fault: AccessFault, words: str
+) -> None:
+    error = run(strange(made, is_kept=True, operation=None))
+    assert (error.fault, error.is_unknown) == (fault, False)
+    assert words in str(error)
+
+
+def test_a_tag_that_was_never_heard_but_whose_accessspec_is_gone_may_have_been_written() -> None:
+    async def scene() -> None:
+        field = shelf()
+        reader = SimulatedReader(impinj_r420(), field)
+        async with opened(reader) as (station, port):
+
+            def lose(data: bytes) -> list[bytes]:
+                return [] if data[1] == 61 else [data]  # its reports never arrive
+
+            assert port._peer is not None
+            port._peer._mangle = lose
+            with pytest.raises(AccessError, match="though the tag was there") as error:
+                await station.write(ONE, Bank.USER, 0, b"\xff\xff")
+            assert (error.value.fault, error.value.is_unknown) == (AccessFault.LOST, True)
+            assert bytes(field.tags[0].user[:2]) == b"\xff\xff"
+
+    play(scene)
