@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from readers.errors import ReaderError
-from readers.meters.dlt645_line import RefusedError
+from readers.meters.dlt645.line import RefusedError
 from readers.observations import Observation
 from readers.ports.memory import pair, run
 from readers.registry import driver

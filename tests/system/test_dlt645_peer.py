@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from readers.driver import Port
-from readers.meters.dlt645 import DRIVER, Dlt645Settings
+from readers.meters.dlt645.driver import DRIVER, Dlt645Settings
 from readers.observations import Condition, DeviceInfo, Observation, Reading, Readings, Rejected, Watching
 from readers.ports.open import open_port
 from readers.quantities import Phase, Quantity

@@ -7,7 +7,7 @@ import pytest
 
 from readers.codecs.dlt645 import Decoder, Frame, encode, identifier_bytes
 from readers.errors import LinkError
-from readers.meters.dlt645_line import MAX_PARTS, Line, NoReplyError, RefusedError
+from readers.meters.dlt645.line import MAX_PARTS, Line, NoReplyError, RefusedError
 from readers.observations import Observation, Rejected
 from readers.ports.memory import MemoryPort, pair, run
 

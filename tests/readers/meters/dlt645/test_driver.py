@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from readers.codecs.dlt645 import Decoder, Frame, encode
 from readers.codecs.dlt645_registers import BLOCKS
 from readers.errors import LinkError
-from readers.meters.dlt645 import Dlt645Driver, Dlt645Settings
+from readers.meters.dlt645.driver import Dlt645Driver, Dlt645Settings
 from readers.observations import Condition, DeviceInfo, Observation, Reading, Readings, Rejected, Watching
 from readers.ports.memory import START_US, MemoryPort, run
 from readers.quantities import Phase, Quality, Quantity

@@ -17,7 +17,7 @@ from readers.codecs.dlt645 import ErrorBit
 from readers.codecs.dlt645_registers import BLOCKS, TARIFFS, decode
 from readers.driver import DriverSettings, DriverSpec, Kind, LineDefaults, Parity, Port, Report
 from readers.errors import FrameError
-from readers.meters.dlt645_line import Line, NoReplyError, RefusedError
+from readers.meters.dlt645.line import Line, NoReplyError, RefusedError
 from readers.observations import Condition, DeviceInfo, Readings, Rejected, Severity, Watching
 
 TRIES: Final = 2
