@@ -185,7 +185,12 @@ def _reversed(buffer: bytearray, start: int) -> tuple[Shown, int] | None:
     whole, _, fraction = text.partition(".")
     if not whole + fraction:
         raise FrameError("digits", f"{body!r}: no digit")
-    value = _scaled(int(whole + fraction), -len(fraction))
+    if len(fraction) > MOST_DECIMALS:
+        raise FrameError("point", f"{body!r}: {len(fraction)} decimals; at most {MOST_DECIMALS} exist")
+    number = int(whole + fraction)
+    if number >= 10**DIGITS:
+        raise FrameError("digits", f"{body!r}: more than {DIGITS} digits")
+    value = _scaled(number, -len(fraction))
     return Shown(-value if frame[8] == ord("-") else value), REVERSED_BYTES
 
 

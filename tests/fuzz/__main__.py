@@ -22,15 +22,19 @@ from tests.fuzz.targets import CORPUS, Target, kept, targets
 AT_ONCE: Final = 2
 MOST_INPUT_BYTES: Final = 600  # several frames of any protocol
 _RUNS: Final = re.compile(r"Done (\d+) runs|stat::number_of_executed_units:\s*(\d+)")
+_EDGES: Final = re.compile(r"cov: (\d+)")
+LEAST_EDGES: Final = 20
+"""A codec has more branches than this: fewer mean that the fuzzer sees nothing of it."""
 _SHOWN_LINES: Final = 30
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one target's run gave."""
+    """What one target's run gave; `edges` are the branches of the code that were reached."""
 
     name: str
     executions: int
+    edges: int
     finds: list[bytes]
     new: list[bytes]
     output: str
@@ -51,10 +55,13 @@ def main(arguments: list[str] | None = None) -> int:
     failed = False
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for outcome in pool.map(lambda target: _fuzz(target, each_s, keep=options.keep), chosen):
-            print(f"{outcome.name:<16} {outcome.executions:>9,} executions, {len(outcome.finds)} finds")
+            print(
+                f"{outcome.name:<22} {outcome.executions:>9,} executions, {outcome.edges:>4} edges, "
+                f"{len(outcome.finds)} finds"
+            )
             if options.keep and outcome.new:
                 _add(outcome.name, outcome.new)
-            if outcome.finds or not outcome.executions:
+            if outcome.finds or not outcome.executions or outcome.edges < LEAST_EDGES:
                 failed = True
                 _add(outcome.name, outcome.finds)
                 print("\n".join(outcome.output.splitlines()[-_SHOWN_LINES:]))
@@ -77,7 +84,8 @@ def _fuzz(target: Target, seconds: int, *, keep: bool) -> Outcome:
             _call([*child, "-merge=1", f"-max_len={MOST_INPUT_BYTES}", str(least), str(seeds), str(found)])
             new = [path.read_bytes() for path in sorted(least.iterdir())]
         artefacts = [path.read_bytes() for path in sorted(finds.iterdir())]
-        return Outcome(target.name, max(runs, default=0), artefacts, new, output)
+        edges = max(map(int, _EDGES.findall(output)), default=0)
+        return Outcome(target.name, max(runs, default=0), edges, artefacts, new, output)
 
 
 def _call(command: list[str]) -> str:

@@ -9,7 +9,10 @@ import atheris
 with atheris.instrument_imports(include=["readers"]):
     from tests.fuzz.targets import targets
 
+    TARGETS = targets()  # made here, for it imports the codecs
+
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]
-    atheris.Setup([f"fuzz {name}", *arguments], targets()[name].run)
+    myself = f"{sys.executable} -m tests.fuzz.child {name}"  # merging runs it through a shell
+    atheris.Setup([myself, *arguments], TARGETS[name].run)
     atheris.Fuzz()

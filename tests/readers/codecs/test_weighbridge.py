@@ -87,3 +87,11 @@ def test_what_does_not_fit_is_refused(shown: Shown, form: Form) -> None:
 
 def test_leading_zeros_may_be_spaces() -> None:
     assert Decoder(Form.XK3190_REVERSED).feed(b"=03     0")[0].value == Decimal(30)
+
+
+@pytest.mark.parametrize(("frame", "reason"), [(b"=22222220", "digits"), (b"=54321.00", "point")])
+def test_more_digits_than_the_reversed_form_has_are_no_weight(frame: bytes, reason: str) -> None:
+    decoder = Decoder(Form.XK3190_REVERSED)
+
+    assert decoder.feed(frame) == []
+    assert decoder.take_rejects()[reason] == 1

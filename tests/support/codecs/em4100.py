@@ -14,8 +14,8 @@ def tables(pieces: Sequence[bytes]) -> tuple[list[dict[str, Any]], dict[str, int
     stream = b"".join(pieces)
     for piece in pieces:
         for frame in decoder.feed(piece):
-            # `seen` is of the last frame only, and a piece may hold several
-            form = next(form for form in em4100.Form if em4100.encode(frame, form) in stream)
+            # `seen` is of the last frame only, and a piece may hold several; readers differ in the case of hex
+            form = next(form for form in em4100.Form if em4100.encode(frame, form).lower() in stream.lower())
             raw = em4100.encode(frame, form).hex(" ").upper()
             found.append({"form": form.name.lower(), "number": frame.number.hex().upper(), "hex": raw})
     return found, decoder.take_rejects()
