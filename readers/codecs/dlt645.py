@@ -50,12 +50,22 @@ _SUBTRACT: Final = bytes((byte - OFFSET) % 256 for byte in range(256))
 
 
 class Function(IntEnum):
-    """Functions of the control byte that driver and simulated meter use."""
+    """Functions of the control byte; those of 1997 are in `dlt645_1997`. SECURITY needs keys that we do not have."""
 
+    SECURITY = 0x03
     TIME_SYNC = 0x08
     READ = 0x11
     READ_MORE = 0x12
     READ_ADDRESS = 0x13
+    WRITE = 0x14
+    WRITE_ADDRESS = 0x15
+    FREEZE = 0x16
+    SET_BAUD = 0x17
+    SET_PASSWORD = 0x18
+    CLEAR_DEMAND = 0x19
+    CLEAR_METER = 0x1A
+    CLEAR_EVENTS = 0x1B
+    CONTROL = 0x1C
 
 
 class Control(IntFlag):

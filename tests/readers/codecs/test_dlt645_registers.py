@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readers.codecs.dlt645_registers import BLOCKS, REGISTERS, Register, decode, meter_time_us, registers_of
+from readers.codecs.dlt645_registers import BLOCKS, REGISTERS, Register, decode, registers_of
 from readers.errors import FrameError
+from readers.obis_meanings import meaning_of
 from readers.quantities import Phase, Quality, Quantity
 
 REGISTER = st.sampled_from(list(REGISTERS.values()))
@@ -63,21 +64,6 @@ def test_a_value_that_does_not_fit_is_refused(identifier: int, value: str) -> No
         REGISTERS[identifier].encode(Decimal(value))
 
 
-@pytest.mark.parametrize(
-    ("raw", "offset_min", "expected"),
-    [
-        ("15 10 02 11 26", 480, 1_793_585_700_000_000),
-        ("15 10 02 11 26", 0, 1_793_614_500_000_000),
-        ("00 00 00 00 00", 480, None),
-        ("61 10 02 11 26", 480, None),
-        ("0A 10 02 11 26", 480, None),
-        ("15 10 02 11", 480, None),
-    ],
-)
-def test_a_meters_own_time(raw: str, offset_min: int, expected: int | None) -> None:
-    assert meter_time_us(bytes.fromhex(raw), offset_min) == expected
-
-
 def test_a_block_may_end_where_the_meter_ends() -> None:
     readings = decode(0x0201FF00, bytes.fromhex("03 23"))
     assert [(r.phase, r.value) for r in readings] == [(Phase.A, Decimal("230.3"))]
@@ -120,8 +106,55 @@ def test_the_obis_names_of_the_table_are_unique_within_a_reply() -> None:
         (0x02800002, Quantity.FREQUENCY, "1-0:14.7.0"),
         (0x02800004, Quantity.ACTIVE_DEMAND, "1-0:1.4.0"),
         (0x01010000, Quantity.ACTIVE_DEMAND_MAX, "1-0:1.6.0"),
+        (0x01020302, Quantity.ACTIVE_DEMAND_EXPORT_MAX, "1-0:2.6.3*2"),
+        (0x01040000, Quantity.REACTIVE_DEMAND_MAX, "1-0:4.6.0"),
+        (0x0008000C, Quantity.REACTIVE_ENERGY_Q4, "1-0:8.8.0*12"),
+        (0x00090000, Quantity.APPARENT_ENERGY_IMPORT, "1-0:9.8.0"),
+        (0x002A0000, Quantity.ACTIVE_ENERGY_EXPORT, "1-0:42.8.0"),
+        (0x02070200, Quantity.PHASE_ANGLE, "1-0:81.7.15"),
+        (0x02080100, Quantity.VOLTAGE_THD, "1-0:32.7.124"),
+        (0x020A0305, Quantity.VOLTAGE_HARMONIC, "1-0:72.7.5"),
+        (0x020B0115, Quantity.CURRENT_HARMONIC, "1-0:31.7.21"),
+        (0x02800001, Quantity.CURRENT, "1-0:91.7.0"),
+        (0x02800005, Quantity.REACTIVE_DEMAND, "1-0:3.4.0"),
+        (0x02800007, Quantity.TEMPERATURE, "0-0:96.9.0"),
+        (0x02800009, Quantity.BATTERY_VOLTAGE, "0-1:96.6.3"),
     ],
 )
 def test_obis_names(identifier: int, quantity: Quantity, obis: str) -> None:
     register = REGISTERS[identifier]
     assert (register.quantity, str(register.obis)) == (quantity, obis)
+
+
+def test_the_names_mean_what_the_registers_are() -> None:
+    """Where `obis_meanings` knows a code, other drivers report the same quantity by it."""
+    signed = {Quantity.ACTIVE_POWER, Quantity.ACTIVE_DEMAND_MAX, Quantity.REACTIVE_DEMAND_MAX}
+    for register in REGISTERS.values():
+        meaning = meaning_of(register.obis)
+        if meaning is None or register.quantity in signed:
+            continue
+        assert (meaning.quantity, meaning.phase, meaning.tariff) == (
+            register.quantity,
+            register.phase,
+            register.tariff,
+        ), register.obis
+
+
+def test_a_block_of_demands_has_a_time_for_each() -> None:
+    raw = bytes.fromhex("56 34 12 15 10 02 11 2600 00 00 00 00 00 00 00FF FF FF FF FF FF FF FF")
+    total, first, second = decode(0x0101FF00, raw, 480)
+    assert (str(total.value), total.meter_time_us) == ("12345.6", 1_793_585_700_000_000)
+    assert (str(first.value), first.tariff, first.meter_time_us) == ("0.0", 1, None)
+    assert (second.value, second.quality) == (None, Quality.ABSENT)
+
+
+def test_harmonics_of_a_phase() -> None:
+    readings = decode(0x020A02FF, bytes.fromhex("99 99 00 00 50 01"))
+    assert [str(r.obis) for r in readings] == ["1-0:52.7.1", "1-0:52.7.2", "1-0:52.7.3"]
+    assert [str(r.value) for r in readings] == ["99.99", "0.00", "1.50"]
+
+
+def test_a_temperature_below_zero_and_one_that_cannot_be() -> None:
+    assert decode(0x02800007, b"\x55\x80")[0].value == Decimal("-5.5")
+    assert decode(0x02800007, b"\x00\x20")[0].quality is Quality.SUSPECT
+    assert decode(0x02070100, b"\x05\x36")[0].quality is Quality.SUSPECT
