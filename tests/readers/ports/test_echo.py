@@ -43,6 +43,39 @@ def test_a_garbled_echo_is_passed_on_and_counted() -> None:
     assert heard_after(lambda line: line.feed(b"quextionanswer")) == (b"quextionanswer", 1)
 
 
+def test_noise_before_the_echo_does_not_hide_it() -> None:
+    assert heard_after(lambda line: line.feed(b"\x00\xffquestionanswer")) == (b"\x00\xffanswer", 1)
+
+
+def test_noise_may_come_by_itself_and_the_echo_in_pieces() -> None:
+    async def scene() -> tuple[list[bytes], int]:
+        below, _ = pair()
+        port = EchoStrippingPort(below)
+        heard = []
+        for _ in range(2):
+            await port.send(b"question")
+            for piece in (b"\x00", b"\xffque", b"\xf0", b"stion", b"answer", b"question"):
+                below.feed(piece)
+                heard.append(await port.receive(0.1))
+        return heard, port.missed
+
+    assert run(scene()) == ([b"\x00", b"\xff", b"\xf0", b"", b"answer", b"question"] * 2, 2)
+
+
+def test_as_many_other_bytes_as_were_sent_are_in_place_of_the_echo() -> None:
+    async def scene() -> list[bytes]:
+        below, _ = pair()
+        port = EchoStrippingPort(below)
+        await port.send(b"write")
+        heard = []
+        for piece in (b"wrXte", b"write"):  # the echo, and the same as the answer
+            below.feed(piece)
+            heard.append(await port.receive(0.1))
+        return heard
+
+    assert run(scene()) == [b"wrXte", b"write"]
+
+
 def test_an_echo_is_not_waited_for_forever() -> None:
     late = ECHO_WITHIN_S + 0.1
     assert heard_after(lambda line: line.feed(b"question"), late) == (b"question", 0)

@@ -1,0 +1,351 @@
+"""Every driver with a device that it reads over a wire: what lies before the device, and what may be reported of it.
+
+A new driver is one more entry of `PLANTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from itertools import product
+from typing import Any, Final
+
+from readers.observations import CardReads, Observation, Readings, Signals, TagReads
+from readers.quantities import Phase, Quantity
+from readers.tagdata.cards import CardIdentity, Technology
+from simulator.cards import ascii_line, osdp, pn532
+from simulator.device import MeterState, Sighting, Weight
+from simulator.llrp.identities import IDENTITIES
+from simulator.llrp.reader import SimulatedReader
+from simulator.machines import modbus_io, weighbridge
+from simulator.meters import dlt645
+from simulator.rfid import a0, cf, hopeland, m100, thingmagic, uhfreader
+from tests.support.wires import Rough, Serve
+
+US_PER_S: Final = 1_000_000
+Item = tuple[Hashable, ...]
+"""Where it was read, the antenna port or the source, and what was."""
+Items = frozenset[Item]
+
+
+class Link(StrEnum):
+    """What a driver is read over."""
+
+    SERIAL = "serial"
+    ECHO = "echo"  # a serial line whose adapter gives back what is sent
+    SOCKET = "socket"  # a serial line behind a device server
+    TCP = "tcp"
+
+
+LINES: Final = (Link.SERIAL, Link.ECHO, Link.SOCKET)
+LISTENED: Final = (Link.SERIAL, Link.SOCKET)
+"""For drivers that send nothing."""
+
+
+@dataclass(frozen=True)
+class Plant:
+    """One driver, and its device before its part of the world.
+
+    Attributes:
+        twin: makes the device; what its flash memory keeps outlives an unplugging.
+        truth: what is there, as `items` says it; each of it is heard again and again.
+        more: what may be said besides, at times of the driver's own choice.
+        slips: how many wrong items a run in rough weather may bring, for want of a better checksum; None for any
+            number, where the protocol has none.
+        rough: `network` where the protocol leaves it to TCP that bytes are right.
+    """
+
+    name: str
+    driver: str
+    twin: Callable[[], Serve]
+    truth: Items
+    settings: Mapping[str, Any] | None = None
+    links: tuple[Link, ...] = LINES
+    slips: int | None = 0
+    more: Items = frozenset()
+    rough: Rough = Rough.LINE
+
+    @property
+    def watches(self) -> int:
+        """How many read points, or meters and machines, it watches when all is well."""
+        return len({where for where, *_ in self.truth})
+
+
+WEAK: Final = 1
+"""A sum or an XOR of one byte lets one in 256 frames pass that lost bytes."""
+
+
+def items(observation: Observation) -> Iterable[Item]:
+    """What an observation says was there."""
+    match observation:
+        case TagReads():
+            return [(read.antenna_port, read.epc) for read in observation.rows()]
+        case CardReads():
+            return [(card.antenna_port, card.identity) for card in observation.cards]
+        case Readings(source=source):
+            return [(source, each.quantity, each.phase, each.tariff, each.value) for each in observation.readings]
+        case Signals(source=source):
+            return [(source, signal.name, signal.value) for signal in observation.signals]
+        case _:
+            return []
+
+
+EPCS: Final = tuple(
+    bytes.fromhex(text)
+    for text in (
+        "BB7EAADD02220011BB0122FF",  # bytes that begin and end frames
+        "A0A005AA55CF00FF00FFD4D5",
+        "30751FEB705C5904E3D50D70",
+        "E2801160600002054A3B1C2D",
+        "3034257BF7194E4000001A85",
+    )
+)
+
+
+class Shelf:
+    """Tags that lie there, each heard every 30 ms, at all antennas alike. Implements `simulator.device.Radio`."""
+
+    STEP_US: Final = 30_000
+
+    def heard(self, antenna_port: int, start_us: int, until_us: int) -> Sequence[Sighting]:
+        """See `Radio`."""
+        numbers = range(-(-start_us // self.STEP_US), -(-until_us // self.STEP_US))
+        return [Sighting(number * self.STEP_US, antenna_port, epc, -50.0) for number in numbers for epc in EPCS]
+
+
+RADIO: Final = Shelf()
+
+
+def tags(*antenna_ports: int) -> Items:
+    """Every tag at every one of these antennas."""
+    return frozenset(product(antenna_ports, EPCS))
+
+
+class CardsInTurn:
+    """One card after the other, each for half a second. Implements `simulator.device.CardField`."""
+
+    def __init__(self, cards: Sequence[CardIdentity]) -> None:
+        self.cards = cards
+
+    def present(self, antenna_port: int, now_us: int) -> Sequence[CardIdentity]:
+        """See `CardField`."""
+        del antenna_port
+        turn, within_us = divmod(now_us, US_PER_S // 2)
+        return [self.cards[turn % len(self.cards)]] if within_us < 400_000 else []
+
+    def at(self, *antenna_ports: int) -> Items:
+        """Every card at every one of these readers."""
+        return frozenset(product(antenna_ports, self.cards))
+
+
+def cards_of(technology: Technology, *uids: str) -> CardsInTurn:
+    """Cards by their UIDs."""
+    return CardsInTurn([CardIdentity(technology, bytes.fromhex(uid)) for uid in uids])
+
+
+PROXIMITY: Final = cards_of(Technology.EM4100, "6200123456", "0D00A1FF55", "1102030302", "FF0D0A7EBB")
+MIFARE: Final = cards_of(Technology.NFC_A, "04A1B2C3D4E5F6", "0400FF00FFD5D4", "04535302037F01", "04AA55BB7ECF00")
+
+
+class Bridge:
+    """A truck that comes and goes, a second each. Implements `simulator.device.Scale`."""
+
+    GROSS_KG: Final = (Decimal(0), Decimal(18_420), Decimal(40_060))
+
+    def weight(self, now_us: int) -> Weight:
+        """See `Scale`."""
+        return Weight(self.GROSS_KG[now_us // US_PER_S % len(self.GROSS_KG)])
+
+
+WEIGHED: Final[Items] = frozenset(
+    [(None, "gross_weight", kg) for kg in Bridge.GROSS_KG]
+    + [(None, "stable_weight", kg) for kg in Bridge.GROSS_KG if kg]
+    + [(None, name, value) for name in ("is_stable", "is_empty") for value in (True, False)]
+)
+
+
+class Wires:
+    """Inputs that change five times a second. Implements `simulator.device.Terminals`."""
+
+    REGISTERS: Final = (257, 4_369, 65_281)
+
+    def __init__(self) -> None:
+        self._outputs = [True, False]
+
+    def inputs(self, now_us: int) -> Sequence[bool]:
+        """See `Terminals`."""
+        turn = now_us // (US_PER_S // 5)
+        return [bool(turn & 1), bool(turn & 2)]
+
+    def analogue_inputs(self, now_us: int) -> Sequence[int]:
+        """See `Terminals`."""
+        return [self.REGISTERS[now_us // (US_PER_S // 5) % len(self.REGISTERS)]]
+
+    def outputs(self) -> Sequence[bool]:
+        """See `Terminals`."""
+        return self._outputs
+
+    def set_output(self, number: int, *, is_on: bool, now_us: int) -> None:
+        """See `Terminals`."""
+        raise AssertionError(f"nobody asked for output {number} to be {is_on} at {now_us}")
+
+
+MODULE: Final = {
+    "inputs": [
+        {"name": "loop", "address": 0},
+        {"name": "photo-eye", "address": 1},
+        {"name": "level", "table": "input", "address": 0},
+    ]
+}
+
+
+def wired(*sources: str | None) -> Items:
+    """All that modules with these wires can say."""
+    said: list[Item] = [(name, value) for name in ("loop", "photo-eye") for value in (True, False)]
+    said += [("level", Decimal(register)) for register in Wires.REGISTERS]
+    return frozenset((source, *each) for source in sources for each in said)
+
+
+class SteadyLoad:
+    """A load that does not change. Implements `simulator.device.Load`."""
+
+    def __init__(self, voltage_v: str) -> None:
+        self._state = MeterState(
+            active_energy_import_wh=Decimal(1_234_560),
+            active_energy_import_by_tariff_wh=(Decimal(1_000_000), Decimal(200_000), Decimal(34_560), Decimal(0)),
+            active_energy_export_wh=Decimal(0),
+            voltage_v=(Decimal(voltage_v), Decimal("229.9"), Decimal("230.6")),
+            current_a=(Decimal("5.012"), Decimal("4.998"), Decimal("5.101")),
+            active_power_w=(Decimal("1100.1"), Decimal("1090.2"), Decimal("1111.3")),
+            reactive_power_var=(Decimal(100), Decimal(100), Decimal(100)),
+            power_factor=(Decimal("0.995"), Decimal("0.995"), Decimal("0.995")),
+            frequency_hz=Decimal("50.01"),
+            active_demand_w=Decimal(3301),
+        )
+
+    def state(self, now_us: int) -> MeterState:
+        """See `Load`."""
+        del now_us
+        return self._state
+
+
+METERS: Final = {"in-1": ("000000000011", "230.1"), "in-2": ("000000000016", "231.7")}
+METERED: Final[Items] = frozenset(
+    (name, quantity, phase, None, Decimal(value))
+    for name, (_, first) in METERS.items()
+    for quantity, phase, value in [
+        (Quantity.VOLTAGE, Phase.A, first),
+        (Quantity.VOLTAGE, Phase.B, "229.9"),
+        (Quantity.VOLTAGE, Phase.C, "230.6"),
+        (Quantity.FREQUENCY, None, "50.01"),
+    ]
+)
+
+
+def before(serve: Callable[..., Awaitable[None]], world: object, *device: Any, **settings: Any) -> Callable[[], Serve]:
+    """A device before its part of the world; `device` makes it, where it is more than its type."""
+
+    def twin() -> Serve:
+        made = [each() for each in device]
+        return lambda port: serve(port, world, *made, **settings)
+
+    return twin
+
+
+PLANTS: Final = (
+    Plant("m100", "m100", before(m100.serve, RADIO), tags(1), slips=WEAK),
+    Plant(
+        "a0",
+        "a0",
+        before(a0.serve, RADIO, lambda: a0.Module(1), lambda: a0.Module(2, first_port=5)),
+        tags(1, 5),
+        {"units": [{"address": 1}, {"address": 2, "first_port": 5}]},
+        slips=WEAK,
+        more=frozenset((None, f"temperature_{address}", Decimal(a0.Module().celsius)) for address in (1, 2)),
+    ),
+    Plant(
+        "uhfreader",
+        "uhfreader",
+        before(uhfreader.serve, RADIO, lambda: uhfreader.Reader(1), lambda: uhfreader.Reader(2, first_port=5)),
+        tags(1, 2, 5),
+        {"units": [{"address": 1, "antennas": [1, 2]}, {"address": 2, "first_port": 5}]},
+    ),
+    Plant("uhfreader-rr18", "uhfreader", before(uhfreader.serve, RADIO, uhfreader.rr18), tags(1)),
+    Plant("cf", "cf", before(cf.serve, RADIO, cf.Reader), tags(1, 2), {"antennas": [1, 2]}, (*LINES, Link.TCP)),
+    Plant("thingmagic", "thingmagic", before(thingmagic.serve, RADIO), tags(1), {"region": "prc"}),
+    Plant("hopeland", "hopeland", before(hopeland.serve, RADIO), tags(1, 3), {"antennas": [1, 3]}, (*LINES, Link.TCP)),
+    Plant(
+        "rdm6300",
+        "ascii_line",
+        before(ascii_line.serve, PROXIMITY),
+        PROXIMITY.at(1),
+        {"format": "rdm6300", "absent_after_s": 0.5},
+        LISTENED,
+        slips=WEAK,
+    ),
+    Plant(
+        "ascii_line",
+        "ascii_line",
+        before(ascii_line.serve, MIFARE, lambda: ascii_line.Reader(write=ascii_line.lines(ascii_line.hexadecimal))),
+        MIFARE.at(1),
+        {"format": "line", "card": {"technology": "nfca"}, "absent_after_s": 0.5},
+        LISTENED,
+        slips=None,
+    ),
+    Plant(
+        "osdp",
+        "osdp",
+        before(osdp.serve, MIFARE, lambda: (osdp.Reader(0), osdp.Reader(5, antenna_ports=(2,)))),
+        MIFARE.at(1, 2),
+        {"units": [{"address": 0}, {"address": 5, "first_port": 2}], "card": {"technology": "nfca"}},
+    ),
+    Plant("pn532", "pn532", before(pn532.serve, MIFARE), MIFARE.at(1), {"technologies": ["nfca"]}, slips=WEAK),
+    Plant(
+        "weighbridge",
+        "weighbridge",
+        before(weighbridge.serve, Bridge()),
+        WEIGHED,
+        {"stable_for_s": 0.4, "report_every_s": 0.1},
+        LISTENED,
+        slips=WEAK,
+    ),
+    Plant(
+        "modbus_io",
+        "modbus_io",
+        before(modbus_io.serve, {1: Wires(), 7: Wires()}),
+        wired("lane-1", "lane-2"),
+        {"modules": [{"name": "lane-1", "address": 1, **MODULE}, {"name": "lane-2", "address": 7, **MODULE}]},
+    ),
+    Plant(
+        "modbus_io-tcp",
+        "modbus_io",
+        before(modbus_io.serve, {1: Wires()}, lambda: modbus_io.Bank(is_tcp=True)),
+        wired(None),
+        {"framing": "tcp", "modules": [MODULE]},
+        (Link.TCP,),
+        rough=Rough.NETWORK,
+    ),
+    Plant(
+        "dlt645",
+        "dlt645",
+        before(dlt645.serve, {address: SteadyLoad(voltage_v) for address, voltage_v in METERS.values()}),
+        METERED,
+        {
+            "meters": [{"name": name, "address": address} for name, (address, _) in METERS.items()],
+            "read": ["voltage", "frequency"],
+            "poll_s": 1,
+        },
+        slips=WEAK,
+    ),
+    Plant(
+        "llrp",
+        "llrp",
+        lambda: SimulatedReader(IDENTITIES["impinj"], RADIO).serve,
+        tags(1, 2),
+        {"antennas": [1, 2], "keepalive_s": 1.0},
+        (Link.TCP,),
+        rough=Rough.NETWORK,
+    ),
+)
