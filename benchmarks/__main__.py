@@ -15,6 +15,7 @@ from rich.table import Table
 NAMES: Final = (
     "llrp_decode",
     "codecs",
+    "rs485",
     "tagdata",
     "edge_path",
     "whole_path",
@@ -22,6 +23,7 @@ NAMES: Final = (
     "drain",
     "memory",
     "credentials",
+    "energy_week",
 )
 
 

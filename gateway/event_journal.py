@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.book_tables import BOOK_COLUMNS, BOOK_SCHEMA
 from gateway.bulk_sql import insert_many
 from gateway.logs import get_log
 
@@ -83,6 +84,7 @@ TABLES: Final[dict[str, Table]] = {
         ),
         US_PER_DAY,
     ),
+    **{name: Table(columns, NS_PER_DAY, replace=True) for name, columns in BOOK_COLUMNS.items()},
 }
 
 SCHEMA: Final = """
@@ -334,6 +336,7 @@ def _open(path: Path) -> sqlite3.Connection:
             _sync_directory(path.parent)
         else:
             _check_version(path, version)
+        connection.executescript(BOOK_SCHEMA)
     except BaseException:
         connection.close()
         raise

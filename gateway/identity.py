@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from gateway.config.models import Cards, IdentityStyle
 from gateway.credentials import credential
+from readers.driver import Kind
 from readers.errors import ConfigError
 from readers.tagdata.cards import PART_BYTES, CardIdentity, Part, Technology, partial_of
 
@@ -188,6 +189,11 @@ def is_random(identity: CardIdentity) -> bool:
         and len(identity.uid) == _RANDOM_UID_BYTES
         and identity.uid[0] == _RANDOM_UID
     )
+
+
+def hides_numbers(kind: Kind, identities: Identities | None) -> bool:
+    """Whether texts of such a reader may hold what the site does not tell: the numbers of cards."""
+    return kind is Kind.CARD and (identities is None or identities.style is not IdentityStyle.RAW)
 
 
 def redacted(text: str) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from gateway.config.models import Reader
 from readers import registry
 from readers.driver import Port
-from readers.ports.open import LineSettings, TlsSettings, open_port
+from readers.ports.open import LineSettings, Login, TlsSettings, open_port
 
 
 async def open_link(reader: Reader) -> Port:
     """Open the link to a reader.
 
     Raises:
-        LinkError: it cannot be opened now. ConfigError: the driver, the URL or a certificate file is wrong.
+        LinkError: it cannot be opened now. ConfigError: the driver, the URL, a certificate file or a secret is wrong.
     """
     spec = registry.driver(reader.driver)
-    return await open_port(reader.port, spec, line=line_settings(reader), tls=tls_settings(reader))
+    return await open_port(
+        reader.port, spec, line=line_settings(reader), tls=tls_settings(reader), login=login_of(reader)
+    )
 
 
 def line_settings(reader: Reader) -> LineSettings | None:
@@ -29,3 +31,8 @@ def line_settings(reader: Reader) -> LineSettings | None:
 def tls_settings(reader: Reader) -> TlsSettings | None:
     """What the site file says about TLS to the reader."""
     return None if reader.tls is None else TlsSettings(**dict(reader.tls))
+
+
+def login_of(reader: Reader) -> Login | None:
+    """What the site file says about the user at the reader's broker."""
+    return None if reader.login is None else Login(reader.login.user, reader.login.password_credential)

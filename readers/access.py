@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from readers.errors import ReaderError
 from readers.observations import TagRead
@@ -82,3 +82,12 @@ class Station(Protocol):
 
     async def close(self) -> None:
         """Leave the reader as quiet as it was found; harmless when the link is gone."""
+
+
+@runtime_checkable
+class KeptReads(Protocol):
+    """What a station has besides whose reader keeps reads while nobody listens, for a gateway that comes back."""
+
+    @property
+    def foreign_reads(self) -> int:
+        """Reads that the reader had kept, and that were thrown away."""

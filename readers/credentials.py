@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import StringConstraints
 
 from readers.errors import ConfigError
 
 LARGEST_BYTES: Final = 64 << 10  # a token or a password; anything larger is the wrong file
+
+CredentialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
+"""A setting that names a credential, and no path: `..._credential`, after what the secret is."""
 
 
 def credential(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from readers.access import Station
+from readers.control import ControlPoint
 from readers.observations import Observation
 
 Report = Callable[[Observation], None]
@@ -106,12 +107,20 @@ class DriverSettings(BaseModel):
         """The antenna ports that will be read, 1-based; None when the device decides."""
         return None
 
+    def control_points(self) -> tuple[ControlPoint, ...]:
+        """What of it can be controlled; its driver is `Controllable` then, and says the same."""
+        return ()
+
 
 SettingsT = TypeVar("SettingsT", bound=DriverSettings)
 
 
 class Driver(Protocol):
-    """Speaks one protocol over one port."""
+    """Speaks one protocol over one port at a time.
+
+    It is made once for a reader and run again for each new link, so it may remember what a link's end does not change:
+    when a meter was heard last, when its clock was set. After a bug a new one is made.
+    """
 
     async def run(self, port: Port, report: Report) -> None:
         """Talk until cancelled; report what is heard.

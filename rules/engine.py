@@ -17,7 +17,10 @@ import msgspec
 from gateway.config.models import HoldRule, SiteFile
 from gateway.contract.batches import Batch, CardBatch, ReadBatch, ReadingBatch, SignalBatch, StatusBatch
 from gateway.contract.events import Event
+from rules.bookkeeping import KINDS as BOOK_KINDS
+from rules.bookkeeping import Bookkeeping
 from rules.built_in import card_event, presence_event
+from rules.energy.points import Made
 from rules.expressions import Test
 from rules.outputs import Outputs
 from rules.points import reading_points, signal_points, status_point
@@ -59,6 +62,7 @@ class Engine:
         self._site = site
         self.naming = Naming(things)
         self._state = State()
+        self._books = Bookkeeping(site, self._state)
         self._gateways: dict[str, _Gateway] = {}
         self._stepped: set[str] = set()
         self._shapes: list[Match | Hold] = [
@@ -70,25 +74,29 @@ class Engine:
             self._rules.setdefault(shape.on, _Index()).add(shape)
         self._orphans: list[tuple[str, str, Raised]] = []
         self._dead_keys: list[str] = []
+        self._historical_us = round(site.rules.historical_after_s * 1e6)
         self._counts: Counter[str] = Counter()
 
-    def step(self, batch: Batch, *, historical: bool = False) -> Outputs:
-        """Judge one batch; with `historical`, events are marked so and no alarm is raised."""
+    def step(self, batch: Batch) -> Outputs:
+        """Judge one batch. One that waited long at the edge makes events marked `historical`, and raises no alarm."""
         gateway = self._gateway(batch.gateway)
         self._stepped.add(batch.gateway)
         outputs = Outputs(batch.received_at_us)
         tracker = gateway.tracker
         if by_us := tracker.advance(batch):
             self._set_back(gateway, by_us)
-        run = _Run(self, gateway, batch, outputs, is_historical=historical)
+        is_historical = batch.waited_us > self._historical_us
+        run = _Run(self, gateway, batch, outputs, is_historical=is_historical)
         if self._orphans or self._dead_keys:
             self._bury(run)
         run.wake()
-        run.items()
+        run.items(self._books.step(batch, by_us, tracker.watched, historical=is_historical))
         happenings, points = tracker.take(batch)
         outputs.points += points
         for happening in happenings:
             run.happened(happening)
+        if not is_historical:
+            run.catch_up()
         run.forget()
         if isinstance(batch, ReadBatch):
             outputs.reads = batch
@@ -142,6 +150,7 @@ class Engine:
             "rule_states": sum(len(shape.rows.rows) for shape in self._shapes),
             "keys_refused": sum(shape.refused for shape in self._shapes),
             "points_refused": sum(tracker.reorder.points_refused for tracker in trackers),
+            **self._books.counters(),
         }
 
     def _set_back(self, gateway: _Gateway, by_us: int) -> None:
@@ -162,6 +171,8 @@ class Engine:
             shape.rows.load(rest, value)
         elif kind in KINDS:
             self._gateway(owner).tracker.load(kind, rest, value)
+        elif kind in BOOK_KINDS:
+            self._books.load(kind, owner, rest, value)
         else:
             self._dead_keys.append(key)
             if kind == "rule":
@@ -169,7 +180,7 @@ class Engine:
 
     def _orphan(self, rule: str, key: str, value: bytes) -> None:
         row = _either_row(value)
-        if row.raised is not None:
+        if row.raised is not None and not (isinstance(row, MatchRow) and row.is_untold):
             self._orphans.append((rule, key, row.raised))
 
     def _bury(self, run: _Run) -> None:
@@ -276,8 +287,8 @@ class _Run:
             shapes[number].wake(key, due_us, self.cause())
             self._drain()
 
-    def items(self) -> None:
-        """Make points of what the batch holds, and show it to the rules on raw items."""
+    def items(self, booked: Made | None) -> None:
+        """Make points of what the batch holds and the books made of it, and show it to the rules on raw items."""
         batch, site, points = self._batch, self._engine._site.site.name, self.outputs.points  # noqa: SLF001 - see above
         if isinstance(batch, ReadBatch):
             if (rules := self._rules.get("read")) is not None:
@@ -285,7 +296,8 @@ class _Run:
         elif isinstance(batch, ReadingBatch):
             points += reading_points(batch, site)
             if (rules := self._rules.get("reading")) is not None:
-                self._each(rules, (reading_fields(reading, batch) for reading in batch.readings))
+                readings = [*batch.readings, *(booked.computed if booked else ())]
+                self._each(rules, (reading_fields(reading, batch) for reading in readings))
         elif isinstance(batch, CardBatch):
             self._cards(batch)
         elif isinstance(batch, SignalBatch):
@@ -296,12 +308,23 @@ class _Run:
             points.append(status_point(batch, site))
             if (rules := self._rules.get("status")) is not None:
                 self._each(rules, (status_fields(batch),))
+        if booked is not None:
+            points += booked.points
+            for event in booked.events:
+                self._make(event)
+            self._drain()
 
     def happened(self, happening: Happening) -> None:
         """Make the event of what presence concluded, and show it to the rules."""
         engine = self._engine
         self._make(presence_event(happening, self._batch, engine.naming, historical=self._is_historical))
         self._drain()
+
+    def catch_up(self) -> None:
+        """The present is reached: raise the alarms that began in a backlog and still stand."""
+        for shape in self._engine._shapes:  # noqa: SLF001 - see above
+            if isinstance(shape, Match) and shape.untold:
+                shape.catch_up(self.cause())
 
     def forget(self) -> None:
         """Once a minute of the gateway's time, let go of what rules keep about subjects not seen for long."""

@@ -22,6 +22,8 @@ from gateway.contract.batches import (
 )
 from gateway.contract.events import Event
 from rules.built_in import CARD_PRESENTED
+from rules.energy.events import BOOK_EVENTS, BOOK_FIELDS
+from rules.machines.points import MACHINE_EVENTS, MACHINE_FIELDS
 from rules.things.naming import Named
 from rules.things.thing import RESULTS, Thing
 
@@ -129,13 +131,14 @@ _EVENT: Final = {
     "dwell_s": "double",
     "historical": "bool",
 }
+_BOOK: Final = _EVENT | BOOK_FIELDS
 _PRESENTED: Final = {
     name: kind for name, kind in (_EVENT | _CARD).items() if name not in ("card", "antenna_port", "seen_at_us")
 }
 
 RAW: Final = ("read", "card", "reading", "signal", "status")
 PRESENCE: Final = ("arrived", "moved", "departed", "passage")
-BUILT_IN: Final = (*PRESENCE, CARD_PRESENTED)
+BUILT_IN: Final = (*PRESENCE, CARD_PRESENTED, *BOOK_EVENTS, *MACHINE_EVENTS)
 """Events that every site has."""
 FIELDS: Final[dict[str, Mapping[str, str]]] = {
     "read": _READ,
@@ -145,6 +148,8 @@ FIELDS: Final[dict[str, Mapping[str, str]]] = {
     "status": _STATUS,
     **dict.fromkeys(PRESENCE, _EVENT),
     CARD_PRESENTED: _PRESENTED,
+    **dict.fromkeys(BOOK_EVENTS, _BOOK),
+    **dict.fromkeys(MACHINE_EVENTS, _EVENT | MACHINE_FIELDS),
 }
 
 IDENTITY: Final[dict[str, frozenset[str]]] = {
@@ -172,7 +177,7 @@ SERIES: Final[dict[str, tuple[str, ...]]] = {"reading": ("quantity", "phase", "t
 ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "direction": ("in", "out"),
     "state": ("online", "degraded", "offline"),
-    "quality": ("good", "absent", "suspect"),
+    "quality": ("good", "absent", "suspect", "backfilled", "computed"),
     "result": RESULTS,
 }
 """Fields with a closed set of values: a comparison with another value can never be true."""

@@ -18,6 +18,7 @@ from typing import Final
 
 from simulator import scenario, scenario_file
 from simulator.devices import devices
+from simulator.publisher import Publisher
 from simulator.server import DeviceServer
 
 FOR_EVER_S: Final = 86_400.0
@@ -67,12 +68,18 @@ async def _play(options: argparse.Namespace, file: scenario_file.ScenarioFile) -
     start_us = time.time_ns() // _NS_PER_US + round(options.start_in * _US_PER_S)
     world = scenario.build(file, options.seed, start_us, options.duration or FOR_EVER_S)
     async with AsyncExitStack() as stack:
+        values = {"STATE_DIR": str(options.out / "state"), "MQTT_HOST": "127.0.0.1", "MQTT_PORT": "1883"}
+        values |= dict(pair.split("=", 1) for pair in options.fill)
         addresses: dict[str, str] = {}
         for name, serve in devices(world).items():
-            server = await stack.enter_async_context(DeviceServer(serve, host=options.host))
-            addresses[name] = f"{options.host}:{server.port}"
-        values = addresses | {"STATE_DIR": str(options.out / "state"), "MQTT_HOST": "127.0.0.1", "MQTT_PORT": "1883"}
-        values |= dict(pair.split("=", 1) for pair in options.fill)
+            if (topic := file.topics.get(name)) is not None:
+                broker, port = values["MQTT_HOST"], values["MQTT_PORT"]
+                await stack.enter_async_context(Publisher(serve, broker, int(port), topic))
+                addresses[name] = f"{broker}:{port}/{topic}"
+            else:
+                server = await stack.enter_async_context(DeviceServer(serve, host=options.host))
+                addresses[name] = f"{options.host}:{server.port}"
+        values = addresses | values
         (options.out / "assets.csv").write_text(world.assets_csv())
         (options.out / "truth.json").write_text(json.dumps(world.truth(), indent=1) + "\n")
         text = fill(scenario_file.site_template(options.scenario), values)

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from readers.driver import Port
 from simulator.cards import ascii_line, osdp, pn532
-from simulator.device import Radio
+from simulator.device import Load, Radio
 from simulator.llrp.identities import IDENTITIES
 from simulator.llrp.reader import SimulatedReader
 from simulator.machines import modbus_io, weighbridge
 from simulator.meters import dlt645
-from simulator.rfid import a0, m100, thingmagic, uhfreader
+from simulator.rfid import a0, cf, hopeland, impinj_iot, m100, thingmagic, uhfreader, zebra_iotc
 from simulator.scenario import World
 from simulator.world.car_park import BarrierWires, ReaderField
 from simulator.world.weighing import Bridge
@@ -20,11 +20,15 @@ from simulator.world.weighing import Bridge
 Serve = Callable[[Port], Awaitable[None]]
 METER_BAUD: Final = 9600
 
-_SERIAL_READERS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
+_READERS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
     "a0": a0.serve,
+    "cf": cf.serve,
+    "hopeland": hopeland.serve,
+    "impinj_iot": impinj_iot.serve,
     "m100": m100.serve,
     "thingmagic": thingmagic.serve,
     "uhfreader": uhfreader.serve,
+    "zebra_iotc": zebra_iotc.serve,
 }
 _UID_WRITER: Final = ascii_line.Reader(write=ascii_line.lines(ascii_line.hexadecimal))
 _CARD_READERS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
@@ -43,7 +47,7 @@ def devices(world: World) -> dict[str, Serve]:
         if reader.twin == "llrp":
             found[reader.name] = SimulatedReader(IDENTITIES[reader.identity], radio).serve
         else:
-            found[reader.name] = _before(_SERIAL_READERS[reader.twin], radio)
+            found[reader.name] = _before(_READERS[reader.twin], radio)
     for card_reader in file.card_reader:
         field = ReaderField([each for each in world.shown if each.place == card_reader.place])
         found[card_reader.name] = _before(_CARD_READERS[card_reader.twin], field)
@@ -53,9 +57,14 @@ def devices(world: World) -> dict[str, Serve]:
         bridge = Bridge(world.seed, world.weighed[scale.name])
         found[scale.name] = _before(weighbridge.serve, bridge, weighbridge.Indicator(form=scale.form))
     for line in file.line:
-        loads = world.loads[line.name]
-        found[line.name] = lambda port, loads=loads: dlt645.serve(port, loads, baud=METER_BAUD)  # type: ignore[misc]  # bound by default
+        meters = {address: _meter(address, load) for address, load in world.loads[line.name].items()}
+        found[line.name] = lambda port, meters=meters: dlt645.serve(port, meters, baud=METER_BAUD)  # type: ignore[misc]  # bound by default
     return found
+
+
+def _meter(address: str, load: Load) -> dlt645.Meter:
+    """A meter that keeps its relay, its clock and its records from one link to the next."""
+    return dlt645.Meter(address, load, dlt645.Behaviour(slots=dlt645.DAY_SLOTS))
 
 
 def _before(serve: Callable[..., Awaitable[None]], *world: Radio | Any) -> Serve:

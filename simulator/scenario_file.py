@@ -1,8 +1,9 @@
 """Scenario files: what a world is made of, and the site file of the gateway that serves it.
 
 A scenario is `simulator/scenarios/NAME.toml`, and beside it `NAME.site.toml`, the site file, with `${DEVICE}` in place
-of addresses that are known only when the devices listen. A scenario may include others: its world is theirs together,
-and a line `# include: NAME` of its site file stands for the devices and rules of theirs.
+of addresses that are known only when the devices listen: HOST:PORT, or HOST:PORT/TOPIC of a device that publishes. A
+scenario may include others: its world is theirs together, and a line `# include: NAME` of its site file stands for the
+devices and rules of theirs.
 """
 
 from __future__ import annotations
@@ -46,10 +47,14 @@ class ConveyorPart(_Part):
 
 
 class ReaderPart(_Part):
-    """A reader and where its antennas hang: antenna port to (x, y, z) in metres."""
+    """A reader and where its antennas hang: antenna port to (x, y, z) in metres.
+
+    One with a topic does not listen: it publishes there, at the broker that the simulation is told of.
+    """
 
     name: str
-    twin: Literal["llrp", "m100", "a0", "uhfreader", "thingmagic", "cf", "hopeland"]
+    twin: Literal["llrp", "m100", "a0", "uhfreader", "thingmagic", "cf", "hopeland", "impinj_iot", "zebra_iotc"]
+    topic: Annotated[str, Field(pattern=r"^[^#+\x00]+$")] | None = None
     identity: Literal["impinj", "zebra", "plain"] = "plain"
     antennas: dict[int, Position]
 
@@ -132,6 +137,11 @@ class ScenarioFile(_Part):
         """Names of all devices, in the order of the file."""
         parts = (self.reader, self.card_reader, self.module, self.scale, self.line)
         return [device.name for part in parts for device in part]
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """Where each device publishes that does."""
+        return {reader.name: reader.topic for reader in self.reader if reader.topic is not None}
 
 
 def names() -> list[str]:

@@ -21,6 +21,7 @@ FOLDERS = {Kind.RFID: "rfid", Kind.CARD: "cards", Kind.METER: "meters", Kind.MAC
 
 SUITES = {
     "readers/driver.py": "tests/readers/test_registry.py",  # a contract: types, tested by whoever keeps it
+    "readers/control.py": "tests/readers/machines/modbus_io/test_panel.py",  # likewise
     "simulator/device.py": "tests/simulator",  # likewise
 }
 """Modules without a test module of their own name, and where they are tested instead."""

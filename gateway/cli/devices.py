@@ -50,17 +50,31 @@ def record(
     reader: Annotated[str, typer.Argument(help="Name of the reader.")],
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write; must not exist.")],
     duration: DurationOption = "30s",
+    with_card_numbers: Annotated[  # noqa: FBT002  # an option of the command line
+        bool, typer.Option("--with-card-numbers", help="For card readers: the file will hold the numbers in clear.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write a live conversation with a reader to a file: a bug report that is a test."""
     from gateway.commissioning.probe import record as record_reader
     from gateway.config.load import load_site
+    from gateway.identity import identities_of
+    from readers import registry
+    from readers.driver import Kind
 
     if to.exists():
         raise typer.BadParameter(f"{to} exists; name a new file", param_hint="--to")
-    chosen = find_reader(load_site(config), reader)
+    site = load_site(config)
+    chosen = find_reader(site, reader)
+    if registry.driver(chosen.driver).kind is Kind.CARD and not with_card_numbers:
+        raise typer.BadParameter(
+            f"{reader} reads cards: the file would hold their numbers, and what is typed, in clear; use cards that are "
+            "nobody's, and say --with-card-numbers",
+            param_hint="--with-card-numbers",
+        )
+    identities = identities_of(site.cards, is_key_needed=False)
     try:
-        findings = asyncio.run(record_reader(chosen, seconds_of(duration), to))
+        findings = asyncio.run(record_reader(chosen, seconds_of(duration), to, identities))
     except (LinkError, TimeoutError) as error:
         typer.echo(f"{reader}: {str(error) or 'did not open in time'}; check address, cable and power", err=True)
         raise typer.Exit(EX_NO) from None
@@ -68,7 +82,10 @@ def record(
         typer.echo(f"{to}: cannot be written: {error.strerror}", err=True)
         raise typer.Exit(EX_IOERR) from None
     typer.echo("\n".join(findings.lines()))
-    typer.echo(f"written to {to}; it holds what tags and meters said: look through it before you pass it on")
+    typer.echo(
+        f"written to {to}; it holds all that was said, numbers of cards and passwords of tags included: "
+        "look through it before you pass it on"
+    )
     if findings.trouble is not None:
         raise typer.Exit(EX_NO)
 
@@ -114,6 +131,7 @@ def walktest(
     """Show read rate and strength of each antenna live, while someone walks a tag through."""
     from gateway.commissioning.walk import walk
     from gateway.config.load import load_site
+    from gateway.identity import identities_of
 
     if report is not None and report.suffix not in (".json", ".md"):
         raise typer.BadParameter(f"{report}: name a file that ends in .json or .md", param_hint="--report")
@@ -123,10 +141,12 @@ def walktest(
         only = None if epc is None else bytes.fromhex(epc)
     except ValueError:
         raise typer.BadParameter(f"{epc!r} is no EPC in hex", param_hint="--epc") from None
-    chosen = find_reader(load_site(config), reader)
+    site = load_site(config)
+    chosen = find_reader(site, reader)
+    identities = identities_of(site.cards, is_key_needed=False)
     seconds = None if duration is None else seconds_of(duration)
     try:
-        fine = walk(chosen, seconds, only, report)
+        fine = walk(chosen, seconds, only, report, identities=identities)
     except OSError as error:
         typer.echo(f"{report}: cannot be written: {error.strerror}", err=True)
         raise typer.Exit(EX_IOERR) from None

@@ -181,7 +181,7 @@ async def _read(
     from readers.tagdata.tag import decode_tag
 
     found = []
-    async with opened(reader) as station:
+    async with opened(reader, _warn) as station:
         tags = [await choose(station, only)] if only is not None else await station.inventory(INVENTORY_S)
         for seen in tags:
             tid = await read_tid(station, seen.epc)
@@ -212,7 +212,7 @@ async def _write(
     from gateway.commissioning.station import opened
     from gateway.commissioning.tag_work import WriteJournal, write_epc
 
-    async with opened(reader) as station:
+    async with opened(reader, _warn) as station:
         return await write_epc(
             station,
             old_epc,
@@ -246,6 +246,10 @@ def _on_reader(reader: Reader, work: Any) -> Any:
         typer.echo(f"{error.filename}: cannot be written: {error.strerror}; nothing was written to a tag", err=True)
         raise typer.Exit(EX_IOERR) from None
     raise typer.Exit(EX_NO)
+
+
+def _warn(text: str) -> None:
+    typer.echo(f"warning: {text}", err=True)
 
 
 def _show(table: dict[str, object], *, as_json: bool) -> None:

@@ -10,11 +10,11 @@ from typing import Final
 
 from gateway.config.load import driver_settings
 from gateway.config.models import Reader
-from gateway.identity import Identities
+from gateway.identity import Identities, hides_numbers, redacted
 from gateway.links import open_link
 from gateway.logs import clean
 from readers import registry
-from readers.driver import Driver, Port, Report
+from readers.driver import Driver, Kind, Port, Report
 from readers.errors import ReaderBusyError, ReaderError
 from readers.observations import (
     CardReads,
@@ -45,6 +45,7 @@ class Findings:
 
     Attributes:
         identities: how the site names cards; without the key for it, nothing of their numbers is shown.
+        kind: what the reader reads; texts of a card reader may hold numbers, and are shown without them.
         trouble: why it ended early; None when it talked to the end.
         watched: antenna ports that it really reads, by source; empty for a meter that answers.
         in_force: settings as read back, by source.
@@ -55,6 +56,7 @@ class Findings:
     driver: str
     port: str
     identities: Identities | None = None
+    kind: Kind = Kind.CARD
     trouble: str | None = None
     heard: int = 0
     devices: list[DeviceInfo] = field(default_factory=list)
@@ -111,7 +113,7 @@ class Findings:
         """All of it as text; what the device said is cleaned."""
         lines = [f"{self.reader} ({self.driver}, {self.port}): {'answers' if self.fine else 'does not answer'}"]
         if self.trouble is not None:
-            lines.append(f"  trouble: {clean(self.trouble)}")
+            lines.append(f"  trouble: {clean(self._shown(self.trouble))}")
         lines += [f"  is {clean(_who(device))}" for device in self.devices]
         lines += [f"  {_watching(source or self.reader, said)}" for source, said in self.watched.items()]
         for source, values in self.in_force.items():
@@ -134,11 +136,14 @@ class Findings:
             lines.append(f"    ... and {len(self.values) - len(shown)} more values")
         for condition in self.conditions.values():
             where = " ".join(part for part in (condition.source, condition.name, condition.key) if part)
-            lines.append(f"  {condition.severity}: {clean(f'{where}: {condition.detail}')}")
+            lines.append(f"  {condition.severity}: {clean(self._shown(f'{where}: {condition.detail}'))}")
         lines += [f"  rejected {count} times: {reason}" for reason, count in self.rejected.items()]
         if self.fine and not self.heard:
             lines.append("  heard no tag, card or reading; hold one before an antenna, or probe for longer")
         return lines
+
+    def _shown(self, text: str) -> str:
+        return redacted(text) if hides_numbers(self.kind, self.identities) else text
 
     def _card_reads(self, reads: CardReads) -> None:
         self.heard += len(reads)
@@ -168,7 +173,7 @@ class Findings:
 
 async def probe(reader: Reader, duration_s: float, identities: Identities | None = None) -> Findings:
     """Open the reader once, run its driver for some seconds, and tell what it said; cards as the site names them."""
-    findings = Findings(reader.name, reader.driver, reader.port, identities)
+    findings = _findings(reader, identities)
     try:
         port = await asyncio.wait_for(open_link(reader), OPEN_WITHIN_S)
     except TimeoutError:
@@ -178,7 +183,7 @@ async def probe(reader: Reader, duration_s: float, identities: Identities | None
         findings.trouble = str(error)
         return findings
     try:
-        await _talk(_driver(reader), port, findings.report, duration_s)
+        await _talk(reader, port, findings.report, duration_s, identities)
     except ReaderError as error:
         advice = f"; {_BUSY}" if isinstance(error, ReaderBusyError) else ""
         findings.trouble = f"{error}{advice}"
@@ -187,41 +192,70 @@ async def probe(reader: Reader, duration_s: float, identities: Identities | None
     return findings
 
 
-async def record(reader: Reader, duration_s: float, file: Path) -> Findings:
-    """Probe, and write the conversation to a file that the tests can replay.
+async def record(reader: Reader, duration_s: float, file: Path, identities: Identities | None = None) -> Findings:
+    """Probe, and write the conversation to a file that the tests can replay; with card numbers, for its owner only.
 
     Raises:
         LinkError: the reader cannot be opened. OSError: the file cannot be written.
     """
-    findings = Findings(reader.name, reader.driver, reader.port)
+    findings = _findings(reader, identities)
     port = await asyncio.wait_for(open_link(reader), OPEN_WITHIN_S)
     try:
-        recording = RecordingPort(port, file, driver=reader.driver, settings=reader.settings)
+        recording = _recording(port, reader, findings.kind, file)
     except OSError:
         await port.close()
         raise
     async with recording:
         try:
-            await _talk(_driver(reader), recording, recording.recorded(findings.report), duration_s)
+            await _talk(reader, recording, recording.recorded(findings.report), duration_s, identities)
         except ReaderError as error:
             findings.trouble = str(error)
     return findings
 
 
-def _driver(reader: Reader) -> Driver:
+def driver_of(reader: Reader) -> Driver:
+    """The driver of a reader, ready to talk.
+
+    Raises:
+        ConfigError: there is no such driver, or its settings are wrong.
+    """
     return registry.driver(reader.driver).make(driver_settings(reader))
 
 
-async def _talk(driver: Driver, port: Port, report: Report, duration_s: float) -> None:
+def fault_of(reader: Reader, end: BaseException | None, identities: Identities | None) -> RuntimeError:
+    """What to raise when a driver ended as none may: a fault of it, shown without card numbers."""
+    said = "it returned" if end is None else f"it ended with {type(end).__name__}: {end}"
+    hides = hides_numbers(registry.driver(reader.driver).kind, identities)
+    fault = RuntimeError(f"driver {reader.driver} has a fault: {redacted(said) if hides else said}")
+    if end is not None and not hides:
+        fault.__cause__ = end
+    return fault if end is None else fault.with_traceback(end.__traceback__)
+
+
+def _recording(port: Port, reader: Reader, kind: Kind, file: Path) -> RecordingPort:
+    if kind is Kind.CARD:
+        file.touch(mode=0o600, exist_ok=False)
+    return RecordingPort(port, file, driver=reader.driver, settings=reader.settings)
+
+
+def _findings(reader: Reader, identities: Identities | None) -> Findings:
+    return Findings(reader.name, reader.driver, reader.port, identities, registry.driver(reader.driver).kind)
+
+
+async def _talk(reader: Reader, port: Port, report: Report, duration_s: float, identities: Identities | None) -> None:
     """Run the driver until the time is over; that end is the usual one."""
-    running = asyncio.create_task(driver.run(port, report))
+    running = asyncio.create_task(driver_of(reader).run(port, report))
     try:
         done, _ = await asyncio.wait({running}, timeout=duration_s)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    if done:
-        running.result()
+    if not done:
+        return
+    end = running.exception()
+    if isinstance(end, ReaderError):
+        raise end
+    raise fault_of(reader, end, identities)
 
 
 def _who(device: DeviceInfo) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -11,15 +11,15 @@ from gateway.config.load import driver_settings
 from gateway.config.models import Reader
 from gateway.links import open_link
 from readers import registry
-from readers.access import Station
+from readers.access import KeptReads, Station
 from readers.errors import ConfigError, LinkError
 
 OPEN_WITHIN_S: Final = 15.0
 
 
 @asynccontextmanager
-async def opened(reader: Reader) -> AsyncIterator[Station]:
-    """The reader, ready for work, and quiet again afterwards.
+async def opened(reader: Reader, warn: Callable[[str], None] | None = None) -> AsyncIterator[Station]:
+    """The reader, ready for work, and quiet again afterwards; `warn` is told at the end what was lost by it.
 
     Raises:
         ConfigError: its driver cannot work on tags. LinkError, ReaderBusyError, DeviceRefusedError: as the driver.
@@ -39,5 +39,10 @@ async def opened(reader: Reader) -> AsyncIterator[Station]:
             yield station
         finally:
             await station.close()
+            if warn is not None and isinstance(station, KeptReads) and station.foreign_reads:
+                warn(
+                    f"{reader.name}: {station.foreign_reads} reads that it had kept for the gateway were thrown away, "
+                    "and stand in no ledger; look by hand for what passed meanwhile"
+                )
     finally:
         await port.close()

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from gateway.commissioning.probe import driver_of, fault_of
 from gateway.commissioning.walktest import WalkTest, as_markdown
-from gateway.config.load import driver_settings
 from gateway.config.models import Reader
+from gateway.identity import Identities, hides_numbers, redacted
 from gateway.links import open_link
 from readers import registry
 from readers.errors import ReaderBusyError, ReaderError
@@ -28,9 +29,17 @@ _BUSY: Final = "; stop the edge daemon, or whoever else holds this reader, and w
 
 
 def walk(
-    reader: Reader, duration_s: float | None, epc: bytes | None, report: Path | None, screen: Console | None = None
+    reader: Reader,
+    duration_s: float | None,
+    epc: bytes | None,
+    report: Path | None,
+    screen: Console | None = None,
+    *,
+    identities: Identities | None = None,
 ) -> bool:
     """Show the test until its time is over or Ctrl-C; False when the reader gave trouble.
+
+    `identities` are how the site names cards: by their numbers only where that is set.
 
     Raises:
         OSError: the report cannot be written.
@@ -38,8 +47,10 @@ def walk(
     screen = screen or Console()
     if report is not None:
         report.touch(exist_ok=False)  # a walk must not be in vain
-    test = WalkTest(reader.name, reader.driver, reader.read_points, _now_us(), epc)
-    trouble = asyncio.run(_talk(reader, test, duration_s, screen))
+    shown = redacted if hides_numbers(registry.driver(reader.driver).kind, identities) else str
+    test = WalkTest(reader.name, reader.driver, reader.read_points, _now_us(), epc, shown=shown)
+    trouble = asyncio.run(_talk(reader, test, duration_s, screen, identities))
+    trouble = None if trouble is None else shown(trouble)
     ended_us = _now_us()
     screen.print(Text("\n".join(test.lines(ended_us))))
     if trouble is not None:
@@ -53,7 +64,9 @@ def walk(
     return trouble is None
 
 
-async def _talk(reader: Reader, test: WalkTest, duration_s: float | None, screen: Console) -> str | None:
+async def _talk(
+    reader: Reader, test: WalkTest, duration_s: float | None, screen: Console, identities: Identities | None
+) -> str | None:
     """Run the driver and the screen until the end; returns what went wrong."""
     try:
         port = await asyncio.wait_for(open_link(reader), OPEN_WITHIN_S)
@@ -62,8 +75,7 @@ async def _talk(reader: Reader, test: WalkTest, duration_s: float | None, screen
     except ReaderError as error:
         return str(error)
     test.began_us = _now_us()
-    driver = registry.driver(reader.driver).make(driver_settings(reader))
-    talking = asyncio.create_task(driver.run(port, lambda observed: test.take(observed, _now_us())))
+    talking = asyncio.create_task(driver_of(reader).run(port, lambda observed: test.take(observed, _now_us())))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)
@@ -83,7 +95,7 @@ async def _talk(reader: Reader, test: WalkTest, duration_s: float | None, screen
         return None
     if isinstance(end, ReaderError):
         return f"{end}{_BUSY if isinstance(end, ReaderBusyError) else ''}"
-    raise RuntimeError(f"driver {reader.driver} has a fault: it ended with {end!r}")
+    raise fault_of(reader, end, identities)
 
 
 def _now_us() -> int:

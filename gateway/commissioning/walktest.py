@@ -5,8 +5,8 @@ Pure: observations and the time go in, lines and a report come out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Final
 
@@ -98,10 +98,18 @@ class WalkTest:
         read_points: names by antenna port; a port without one is called after the reader.
         epc: count this tag only; every tag when None.
         began_us: when the test began.
+        shown: what may be shown of a text that the device or its driver wrote.
     """
 
     def __init__(
-        self, reader: str, driver: str, read_points: Mapping[int, str], began_us: int, epc: bytes | None = None
+        self,
+        reader: str,
+        driver: str,
+        read_points: Mapping[int, str],
+        began_us: int,
+        epc: bytes | None = None,
+        *,
+        shown: Callable[[str], str] = str,
     ) -> None:
         self.reader = reader
         self.driver = driver
@@ -110,6 +118,7 @@ class WalkTest:
         self.in_force: dict[str, str] = {}
         self._read_points = read_points
         self._epc = epc
+        self._shown = shown
         self._device = DeviceInfo()
         self._conditions: dict[tuple[str, str], Condition] = {}
         self._rejected: dict[str, int] = {}
@@ -141,7 +150,9 @@ class WalkTest:
         elif isinstance(observed, Condition):
             key = (observed.name, observed.key)
             if observed.active:
-                self._conditions[key] = observed
+                self._conditions[key] = replace(
+                    observed, key=self._shown(observed.key), detail=self._shown(observed.detail)
+                )
             else:
                 self._conditions.pop(key, None)
         elif isinstance(observed, Rejected):

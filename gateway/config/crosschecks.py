@@ -15,7 +15,10 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from gateway.config.control_checks import check_control
+from gateway.config.energy import check_energy
 from gateway.config.faults import Faults, secret_advice
+from gateway.config.machines import check_machines
 from gateway.config.models import IdentityStyle, InfluxSink, Portal, Reader, Site, SiteFile, Tls, Zone
 from gateway.config.phrases import nearest
 from gateway.config.positions import Path, Positions
@@ -29,6 +32,8 @@ from readers.ports.open import check_port_url
 _CREDENTIALS: Final = FilePath("/run/credentials")
 _IMPLIED: Final = re.compile(r"(.+)-([1-9][0-9]{0,2})")
 _MOST_ANTENNA_PORTS: Final = 255
+_SECURED: Final = ("tls://", "mqtts://", "https://", "opc.tcp://")
+_WITH_LOGIN: Final = ("mqtt://", "mqtts://", "https://", "opc.tcp://")
 _WITHOUT_POINTS: Final = {
     Kind.METER: "reads meters and has no antennas",
     Kind.MACHINE: "hears a machine under its own name and has no antennas",
@@ -72,6 +77,9 @@ class CrossChecks:
         self._places()
         for table in ("rule", "sink"):
             self._unique((table, index, "name") for index, _ in getattr(self._draft, table))
+        check_control(self._faults, self._settings, whole=self._draft.whole)
+        check_energy(self._faults, self._settings, whole=self._draft.whole)
+        check_machines(self._faults, self._settings, whole=self._draft.whole)
         self._secrets()
         self._files()
 
@@ -118,8 +126,13 @@ class CrossChecks:
                     path, f"reader {taken[link]} is on this port already; a link serves one reader: join or move them"
                 )
             taken.setdefault(link, reader.name)
-            if reader.tls is not None and not reader.port.startswith("tls://"):
-                self._faults.add(("reader", index, "tls"), "is of use with a tls:// port only; write port = tls://...")
+            if reader.tls is not None and not reader.port.startswith(_SECURED):
+                scheme = {"mqtt": "mqtts://", "http": "https://"}.get(reader.port.partition("://")[0], "tls://")
+                text = f"is of use with a {scheme} port only; write port = {scheme}..."
+                self._faults.add(("reader", index, "tls"), text)
+            if reader.login is not None and not reader.port.startswith(_WITH_LOGIN):
+                text = "is of use with mqtt://, mqtts://, opc.tcp:// and https:// ports only"
+                self._faults.add(("reader", index, "login"), text)
             if reader.line is not None and reader.port.startswith(("tcp://", "tls://", "socket://")):
                 text = "is of use with /dev/... and rfc2217:// ports only; the device server sets its own line"
                 self._faults.add(("reader", index, "line"), text)
@@ -260,6 +273,13 @@ def warnings(site: SiteFile) -> list[str]:
     if site.mqtt.tls is None and not _is_loopback(f"mqtt://{site.mqtt.host}"):
         text = "the password and all data cross the network unencrypted; add a [mqtt.tls] table"
         found.append(f'mqtt.host = "{site.mqtt.host}": {text}')
+    for reader in site.reader:
+        if reader.login is None or reader.tls is not None or _is_loopback(reader.port):
+            continue
+        if reader.port.startswith(("mqtt://", "opc.tcp://")):
+            use = "use mqtts://" if reader.port.startswith("mqtt://") else "add a [reader.tls] table"
+            text = f"the password and all data cross the network unencrypted; {use}"
+            found.append(f'reader[{reader.name}].port = "{reader.port}": {text}')
     found += _about_cards(site)
     if not site.reader:
         found.append("no [[reader]]: this edge daemon will read nothing")
@@ -308,8 +328,9 @@ def _link_of(url: str, spec: DriverSpec[Any]) -> str:
     """The same text for the same link."""
     if url.startswith(("/", "serial:")):
         return str(FilePath(urlsplit(url).path).resolve())
+    scheme, _, name = url.partition(":")
+    if scheme in spec.schemes:
+        return f"{scheme}:{name.strip()}"  # a name, no host: whatever stands in it
     parts = urlsplit(url)
-    if parts.scheme in spec.schemes:
-        return url  # a name, no host
     number = parts.port or {"tcp": spec.tcp_port, "tls": spec.tls_port}.get(parts.scheme)
     return f"{parts.hostname}:{number}"

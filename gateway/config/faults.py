@@ -124,10 +124,12 @@ class Faults:
         self._found.setdefault(f"{self._file}:{line}: {text}" if line else f"{self._file}: {text}", line or 0)
 
     def _add_unknown(self, path: Path, model: type[BaseModel] | None) -> None:
-        if _is_secret(path):
-            self.add(path, secret_advice(path, self.value((*path[:-1], "name"))))
-            return
         known = list(model.model_fields) if model else []
+        if _is_secret(path):
+            advice = secret_advice(path, self.value((*path[:-1], "name")))
+            naming = f"{path[-1]}_credential"
+            self.add(path, advice + (f', and name it here: {naming} = "..."' if naming in known else ""))
+            return
         table = self.name_of(path[:-1])
         of = f"{table} has no such key" if table else "no such table"
         self.add(path, f"{of}{nearest(path[-1], known)}{'; known: ' + ', '.join(known) if known else '; it has none'}")
@@ -177,13 +179,15 @@ class Faults:
 
 def secret_advice(path: Path, name: object) -> str:
     """Where the secret at `path` belongs; `name` is the name of its table, if it has one."""
-    credential = {"mqtt": "mqtt-password", "sink": f"influx-{name}"}.get(str(path[0]))
+    credential = {"mqtt": "mqtt-password", "sink": f"influx-{name}", "control": f"control-{name}"}.get(str(path[0]))
     where = f"the systemd credential `{credential}`" if credential else "a systemd credential"
     return f"a secret must not stand in this file: put it into {where}, remove it here and change it"
 
 
 def _is_secret(path: Path) -> bool:
-    return bool(path) and isinstance(path[-1], str) and SECRET.search(path[-1]) is not None
+    if not path or not isinstance(path[-1], str):
+        return False
+    return SECRET.search(path[-1]) is not None or (path[:2] == ("control", "person") and path[-1] == "key")
 
 
 def _purpose(model: type[BaseModel] | None, key: object) -> str:

@@ -11,6 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.config.control import Control
+from gateway.config.energy import Energy
+from gateway.config.machines import Production
+from readers.credentials import CredentialName
 from readers.driver import Parity
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -120,20 +124,39 @@ class Line(Table):
     )
 
 
+class Login(Table):
+    """Who we are to the other side."""
+
+    user: str = Field(min_length=1, max_length=255, description="User name.")
+    password_credential: CredentialName = Field(
+        "reader-password", description="Name of the systemd credential with the password."
+    )
+
+
 class Reader(Table):
     """One reader, or one line of meters."""
 
     name: Name = Field(description="Its name on the site: a level of its MQTT topics.")
     driver: str = Field(description="`tagwharf readers` lists them.")
     port: str = Field(
-        description="tcp://HOST[:PORT], tls://HOST[:PORT], /dev/serial/by-id/..., socket://HOST:PORT, rfc2217://HOST:PORT."
+        description="tcp://HOST[:PORT], tls://HOST[:PORT], /dev/serial/by-id/..., socket://HOST:PORT, "
+        "rfc2217://HOST:PORT, mqtt://HOST[:PORT]/TOPIC, mqtts://HOST[:PORT]/TOPIC, opc.tcp://HOST[:PORT][/PATH], "
+        "http://HOST[:PORT][/PATH], https://HOST[:PORT][/PATH], pcsc:READER NAME."
     )
     read_points: dict[Annotated[int, Field(ge=1, le=255)], Name] = Field(
         default_factory=dict,
         description="Antenna port to read point. A port that is not named becomes `{reader}-{port}`.",
     )
     line: Line | None = Field(None, description="Settings of a serial line.")
-    tls: Tls | None = Field(None, description="TLS to the reader, for tls:// ports.")
+    tls: Tls | None = Field(
+        None,
+        description="TLS to the reader or its broker, for tls://, mqtts:// and https:// ports; for "
+        "opc.tcp:// ports the certificates of a secured session.",
+    )
+    login: Login | None = Field(
+        None,
+        description="Our user at the reader's broker or server, for mqtt://, mqtts://, opc.tcp:// and https:// ports.",
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="What the driver lets you set; see its page.")
 
 
@@ -283,6 +306,12 @@ class RulesSettings(Table):
     )
     read_rate_every_s: PositiveSeconds = Field(10, description="Interval of the read-rate aggregates.")
     forget_after_s: PositiveSeconds = Field(86_400, description="State of a tag not seen for so long is forgotten.")
+    historical_after_s: float = Field(
+        300,
+        ge=10,
+        description="What waited longer than this at the edge, while broker or rules were away, makes events marked "
+        "`historical`, and raises no alarm until the present is reached.",
+    )
 
 
 class Health(Table):
@@ -310,6 +339,9 @@ class SiteFile(Table):
     rules: RulesSettings = RulesSettings()
     health: Health = Health()
     console: Console = Console()
+    control: Control = Control()
+    energy: Energy = Energy()
+    production: Production = Production()
     reader: list[Reader] = []
     zone: list[Zone] = []
     portal: list[Portal] = []

@@ -20,6 +20,9 @@ _USER_OF_URL: Final = re.compile(r'[^\s"]*[:/][^\s"]*@')
 _SIMPLE: Final = {
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
+    "date_from_datetime_inexact": "must be a date without a time, as in 2026-01-01",
+    "date_from_datetime_parsing": "must be a date, as in 2026-01-01",
+    "date_type": "must be a date, as in 2026-01-01",
     "dict_type": "must be a table",
     "finite_number": "must be a finite number",
     "float_parsing": "must be a number",
@@ -40,6 +43,9 @@ _BOUNDS: Final = {
 }
 _PATTERNS: Final = {
     r"^[a-z0-9][a-z0-9_-]{0,63}$": "must be 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit",
+    r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$": "must be the name of a credential: 1 to 64 of A-Z, a-z, 0-9, _, . and -",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": "must be a time of day, HH:MM, from 00:00 to 23:59",
+    r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$": "must be a day of the year, MM-DD",
     r"^https?://": "must begin with http:// or https://",
     r"^([0-9A-Fa-f]{2}:?){32}$": "must be the SHA-256 fingerprint: 64 hex digits, colons allowed",
 }

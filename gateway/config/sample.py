@@ -27,6 +27,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "Reader.read_points": '{ 1 = "gate-3-in", 2 = "gate-3-out", 3 = "yard-1", 4 = "yard-2" }',
     "Reader.line": "{ baud = 9600 }",
     "Reader.tls": '{ ca_file = "ca.pem" }',
+    "Reader.login": '{ user = "gate-3" }',
     "Reader.settings": "{}",
     "Zone.name": '"yard"',
     "Zone.read_points": '["yard-1", "yard-2"]',
@@ -64,6 +65,9 @@ _ORDER: Final = (
     "rules",
     "health",
     "console",
+    "control",
+    "energy",
+    "production",
     "reader",
     "zone",
     "portal",
@@ -219,12 +223,13 @@ def _allowed(schema: dict[str, Any], field: dict[str, Any]) -> str:
 def _referenced(schema: dict[str, Any], seen: set[str]) -> list[str]:
     """Models of tables within tables, in the order of their first use."""
     found: list[str] = []
-    waiting = list(seen)
-    for name in sorted(waiting):
+    waiting = sorted(seen)
+    for name in waiting:  # which grows
         text = json.dumps(schema["$defs"][name])
         for other in schema["$defs"]:
             if f'#/$defs/{other}"' in text and other not in seen and other not in found:
                 found.append(other)
+                waiting.append(other)
     return found
 
 

@@ -111,6 +111,7 @@ class Header(msgspec.Struct, kw_only=True):
         ordinal: items of this kind journalled in this epoch before this batch.
         device: the reader or meter that spoke; the gateway's own name in ticks.
         received_at_us: when the host heard it.
+        sent_at_us: when it was sent, by the same clock; only of a batch that had waited in the journal.
     """
 
     gateway: str
@@ -119,6 +120,12 @@ class Header(msgspec.Struct, kw_only=True):
     ordinal: int = 0
     device: str
     received_at_us: int
+    sent_at_us: Whole | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def waited_us(self) -> int:
+        """How long it had waited in the journal when it was sent; 0 for one that was sent at once."""
+        return 0 if self.sent_at_us is msgspec.UNSET else self.sent_at_us - self.received_at_us
 
 
 class ReadBatch(Header, tag_field="kind", tag="reads"):
@@ -154,6 +161,7 @@ class StatusBatch(Header, tag_field="kind", tag="status"):
         reason: why, in a fixed word; `detail` says it to a person.
         since_us: when this state began.
         watched: the read points that are really being read now; for a meter, its own name while it answers.
+        serial: what the device says its number is; another one is another device.
         in_force: settings as the driver read them back from the device, by name with its unit.
     """
 
@@ -171,6 +179,7 @@ class StatusBatch(Header, tag_field="kind", tag="status"):
     reconnects: Whole = 0
     clock_offset_us: Whole | None = None
     in_force: dict[str, str] = {}
+    serial: str = ""
 
 
 class TickBatch(Header, tag_field="kind", tag="tick"):
@@ -213,6 +222,11 @@ def encode(batch: Batch) -> bytes:
     return _encoder.encode(batch)
 
 
+def sent_late(payload: bytes, at_us: int) -> bytes:
+    """The payload of a batch that says when it was sent."""
+    return b'%b,"sent_at_us":%d}' % (payload[:-1], at_us)
+
+
 def decode(payload: bytes) -> Batch:
     """Read one batch.
 
@@ -250,6 +264,7 @@ def outline(payload: bytes, why: str) -> UnreadableBatch:
         ordinal=found.ordinal,
         device=found.device,
         received_at_us=found.received_at_us,
+        sent_at_us=found.sent_at_us,
         kind=found.kind,
         items=len(found.reads) + len(found.cards) + len(found.readings) + len(found.signals),
         why=why,

@@ -46,7 +46,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         subject: what it is about: an EPC in hex, a card, a meter, a device; `name` is what people call it, if known.
         fields: further values of this event type.
         rule: the rule that made it; None for presence.
-        historical: judged from a backlog, too late to act upon.
+        historical: what it rests on came from a backlog, of a reader or of the edge: too late to act upon.
     """
 
     id: str

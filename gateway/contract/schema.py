@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.contract.batches import VERSION, CardBatch, ReadBatch, ReadingBatch, SignalBatch, StatusBatch, TickBatch
+from gateway.contract.commands import Command, Outcome
 from gateway.contract.events import Alarm, Event
 from gateway.contract.flow import Ack, Resume, RulesStatus
 from gateway.contract.ledger import EdgeLedger, RulesLedger
@@ -63,6 +64,24 @@ CHANNELS: Final = (
         "state of one device; a gateway's own is its last will",
     ),
     Channel("tick", "{gateway}/tick", TickBatch, Sent.ONCE, "edge", "rules", "a second passed at this gateway"),
+    Channel(
+        "command",
+        "{device}/command",
+        Command,
+        Sent.ONCE,
+        "`tagwharf command`, your programs",
+        "edge",
+        "what a person orders, signed",
+    ),
+    Channel(
+        "outcome",
+        "{device}/outcome",
+        Outcome,
+        Sent.ONCE,
+        "edge",
+        "`tagwharf command`, your programs",
+        "what became of an order",
+    ),
     Channel("resume", "resume/{gateway}", Resume, Sent.ONCE, "edge", "rules", "from where batches are sent again"),
     Channel("ack", "ack/{gateway}", Ack, Sent.RETAINED, "rules", "edge", "up to where batches are judged durably"),
     Channel(

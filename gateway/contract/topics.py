@@ -2,6 +2,7 @@
 
     {device}/reads  {device}/cards  {device}/readings  {device}/signals      batches, not retained
     {device}/status                                          StatusBatch, retained; a gateway's own is its last will
+    {device}/command  {device}/outcome                       what a person orders, and what became of it; never retained
     {gateway}/tick                                           TickBatch, every second
     resume/{gateway}  ack/{gateway}                          the hand-over; ack is retained
     events/{type}  alarms/{id}                               what the rules concluded; alarms are retained while raised

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.contract.batches import StatusBatch
 from gateway.contract.events import Event
 from gateway.contract.ledger import Account, EdgeLedger, RulesLedger
-from gateway.demo import truth
+from gateway.demo import operator, truth
 
 
 def report(
@@ -60,6 +60,8 @@ def faults(made: Mapping[str, Any]) -> list[str]:
     if points["stored"] != points["made"]:
         found.append(f"{points['made'] - points['stored']} of {points['made']} points are not in the store")
     found += truth.faults(made["truth"])
+    if "control" in made:
+        found += operator.faults(made["control"])
     by_state = Counter(device["status"] for device in made["devices"])
     if not made["devices"]:
         found.append("no device was heard of")

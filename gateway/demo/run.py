@@ -28,6 +28,8 @@ from gateway.contract import batches, ledger
 from gateway.contract.topics import Topics
 from gateway.demo import truth
 from gateway.demo.children import Child, ChildDiedError
+from gateway.demo.meters import meters
+from gateway.demo.operator import CREDENTIAL, LEAST_S, METER_PASSWORD, PASSWORD_CREDENTIAL, Operator, audit_of
 from gateway.demo.report import faults, report
 from gateway.demo.view import render
 from gateway.event_history import EventHistory
@@ -40,7 +42,7 @@ RETAINED_WITHIN_S: Final = 3.0
 EVENTS_MOST: Final = 100_000
 US_PER_S: Final = 1_000_000
 CARD_KEY: Final = "card-key"
-CARD_KEY_BYTES: Final = 24
+KEY_BYTES: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class _Demo:
         self.site_path = directory / "site.toml"
         self.children: list[Child] = []
         self._interrupted = asyncio.Event()
+        self._operator_key = secrets.token_hex(KEY_BYTES)
 
     async def play(self) -> dict[str, Any]:
         """Start everything, show it, stop it in order, and report."""
@@ -120,11 +123,15 @@ class _Demo:
             address = f"http://{site.console.host}:{console_port}/"
             if not self.screen.is_terminal:
                 self.screen.print(f"Playing {self.settings.scenario}; console: {address}", highlight=False)
-            states = await self._show(site, address)
+            operator = Operator(site, self._operator_key)
+            at_end = await self._show(site, address, operator)
             # In the direction of the data: what the edge has sent is judged and stored before the rules daemon ends.
             await edge.stop()
             await rules.stop()
-            made = await self._report(site, states)
+            made = await self._report(site, at_end)
+            if site.control.enabled:
+                audit = await asyncio.to_thread(audit_of, state_directory(site))
+                made["control"] = {"orders": operator.orders, "audit": audit}
             await simulator.stop()
             return made
 
@@ -163,19 +170,24 @@ class _Demo:
         return child
 
     def _credentials(self) -> dict[str, str]:
-        """The key of the cards' names and the store's token, handed to the daemons as systemd does it."""
+        """Keys, passwords and the store's token, handed to the daemons as systemd does it."""
         directory = self.directory / "credentials"
         directory.mkdir(mode=0o700, exist_ok=True)
-        (directory / CARD_KEY).write_text(secrets.token_hex(CARD_KEY_BYTES))
+        (directory / CARD_KEY).write_text(secrets.token_hex(KEY_BYTES))
+        (directory / CREDENTIAL).write_text(self._operator_key)
+        (directory / PASSWORD_CREDENTIAL).write_text(METER_PASSWORD)
         token = os.environ.get("INFLUX_TOKEN")
         if self.settings.influx is not None and token:
             (directory / "influx-influx").write_text(token)
         return {"CREDENTIALS_DIRECTORY": str(directory)}
 
-    async def _show(self, site: SiteFile, address: str) -> dict[str, str]:
-        """Show the site until the end, and return the states of its devices just before."""
+    async def _show(self, site: SiteFile, address: str, operator: Operator) -> dict[str, Any]:
+        """Show the site until the end, and return how it was just before."""
         live = Live(site.site.name)
-        follow = asyncio.create_task(_follow(site, live))
+        duration_s = self.settings.duration_s
+        tasks = [asyncio.create_task(_follow(site, live))]
+        if duration_s is None or duration_s >= LEAST_S:
+            tasks.append(asyncio.create_task(operator.work(once=duration_s is not None)))
         ends_s = self._ends_s()
         try:
             with self._picture() as picture:
@@ -183,12 +195,13 @@ class _Demo:
                     for child in self.children:
                         child.require_alive()
                     left = "Ctrl-C ends it" if ends_s is None else f"{max(0, ends_s - time.monotonic()):.0f} s left"
-                    picture.update(render(live, address, left), refresh=True)
+                    picture.update(render(live, address, left, operator.orders), refresh=True)
                     await asyncio.sleep(1 / PICTURES_PER_S)
         finally:
-            follow.cancel()
-            await asyncio.gather(follow, return_exceptions=True)
-        return {name: device["state"] for name, device in live.whole()["devices"].items()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return live.whole()
 
     def _ends_s(self) -> float | None:
         if self.settings.duration_s is None:
@@ -201,7 +214,7 @@ class _Demo:
             return _Blind()
         return Picture(console=self.screen, auto_refresh=False, vertical_overflow="crop")
 
-    async def _report(self, site: SiteFile, states: dict[str, str]) -> dict[str, Any]:
+    async def _report(self, site: SiteFile, at_end: dict[str, Any]) -> dict[str, Any]:
         """What the retained ledgers and statuses, the event journal and the truth say."""
         edge, rules, devices = await _retained(site)
         history = EventHistory(state_directory(site) / "events")
@@ -209,12 +222,13 @@ class _Demo:
         happened = json.loads((self.directory / "truth.json").read_text())
         if self.settings.duration_s is None:  # interrupted
             happened = truth.until(happened, time.time_ns() // 1000 - round(SETTLE_S * US_PER_S))
+        states = {name: device["state"] for name, device in at_end["devices"].items()}
         known = {
             name: structs.replace(status, state=states.get(name, status.state))  # they are offline by now
             for name, status in devices.items()
             if name != site.site.gateway
         }
-        return report(edge, rules, known, events, happened)
+        return report(edge, rules, known, events, happened) | {"meters": meters(at_end["readings"])}
 
     async def _stop_all(self) -> None:
         for child in reversed(self.children):

@@ -14,6 +14,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from gateway.config.models import SiteFile
 from gateway.contract.batches import StatusBatch
 from gateway.contract.ledger import EdgeLedger
 from gateway.contract.topics import Topics
+from gateway.control.audit import AuditError
+from gateway.control.service import ControlService, controlled_points
 from gateway.edge.committer import JournalFailedError
 from gateway.edge.intake import Intake, now_us
 from gateway.edge.journal import Journal
@@ -36,6 +39,7 @@ from gateway.edge.supervisor import Supervisor
 from gateway.health import PREFIX, Health
 from gateway.identity import identities_of
 from gateway.logs import configure, get_log
+from readers.control import Controllable
 from readers.driver import Kind
 from readers.errors import ConfigError
 from readers.registry import driver
@@ -56,6 +60,7 @@ class Edge:
 
     Raises:
         ConfigError: the site file asks for the impossible. OSError, sqlite3.Error: the journal cannot be opened.
+        AuditError: the audit of control cannot be opened.
     """
 
     def __init__(self, site: SiteFile, state_dir: Path) -> None:
@@ -69,8 +74,16 @@ class Edge:
         identities = identities_of(site.cards, is_key_needed=has_cards)
         self.journal = Journal(state_dir / "journal", self.gateway, site.journal, self.health)
         self.intake = Intake(self.gateway, self.journal, self.health, identities=identities)
+        self.control = self._control() if site.control.enabled else None
         self.supervisors = [
-            Supervisor(reader, driver(reader.driver), driver_settings(reader), self.intake, self.health)
+            Supervisor(
+                reader,
+                driver(reader.driver),
+                driver_settings(reader),
+                self.intake,
+                self.health,
+                listener=partial(self.control.observed, reader.name) if self.control else None,
+            )
             for reader in site.reader
         ]
         self.publisher = Publisher(
@@ -106,6 +119,8 @@ class Edge:
             asyncio.create_task(systemd.feed_watchdog(self.health.progress.stalled), name="watchdog"),
             asyncio.create_task(self._keep_ledger(), name="ledger"),
         ]
+        if self.control is not None:
+            background.append(asyncio.create_task(self.control.run(), name="control"))
         publishing = asyncio.create_task(self.publisher.run(), name="publisher")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         if self.supervisors:
@@ -117,6 +132,8 @@ class Edge:
         try:
             await self._until_stop(stopping, [*readers, *background, publishing])
             systemd.stopping()
+            if self.control is not None:
+                await self.control.finish()
             await self._farewell(readers, background, publishing)
         finally:
             for task in (*readers, *background, publishing, stopping):
@@ -127,6 +144,24 @@ class Edge:
             self.health.progress.retire("loop")
             await self.journal.close()
             write_ledger(self._state_dir, self.ledger())
+
+    def _control(self) -> ControlService:
+        """Looks for the supervisors when it needs them: they are made after it."""
+
+        def live(reader: str) -> Controllable | None:
+            return next((s.controllable for s in self.supervisors if s.watched.reader == reader), None)
+
+        def is_online(device: str) -> bool:
+            return any(s.watched.devices[device].proven for s in self.supervisors if device in s.watched.devices)
+
+        return ControlService(
+            self.site,
+            self._state_dir,
+            self.health,
+            controlled_points(self.site),
+            live=live,
+            is_online=is_online,
+        )
 
     async def _until_stop(self, stopping: asyncio.Task[Any], tasks: list[asyncio.Task[None]]) -> None:
         waiting: set[asyncio.Future[Any]] = {stopping, self.journal.failed, *tasks}
@@ -225,7 +260,8 @@ async def run(site_path: Path) -> None:
 
     Raises:
         ConfigError: the site file is wrong. AlreadyRunningError: the state directory is taken.
-        JournalFailedError: the disk failed. OSError, sqlite3.Error: the journal or an address cannot be opened.
+        JournalFailedError, AuditError: the disk failed. OSError, sqlite3.Error: the journal or an address cannot be
+            opened.
     """
     site = load_site(site_path)
     state_dir = state_directory(site)
@@ -250,7 +286,7 @@ def serve(site_path: Path) -> int:
     except AlreadyRunningError as error:
         log.critical("edge_already_running", error=error)
         return EX_TEMPFAIL
-    except (JournalFailedError, OSError, sqlite3.Error) as error:
+    except (JournalFailedError, AuditError, OSError, sqlite3.Error) as error:
         log.critical("edge_failed", exc_info=error)
         return 1
     return 0

@@ -12,11 +12,12 @@ from typing import Final
 import msgspec
 
 from gateway.config.models import Mqtt
-from gateway.contract.batches import StatusBatch, encode
+from gateway.contract.batches import StatusBatch, encode, sent_late
 from gateway.contract.flow import Resume, decode_ack, decode_rules_status
 from gateway.contract.ledger import EdgeLedger
 from gateway.contract.topics import Topics
 from gateway.edge.handover import Handover, Release
+from gateway.edge.intake import now_us as clock_us
 from gateway.edge.journal import Journal
 from gateway.edge.segment import Row
 from gateway.health import Health
@@ -29,6 +30,7 @@ RETAINED_WITHIN_S: Final = 0.3  # the retained words of the rules daemon come ri
 JUDGED_WITHIN_S: Final = 3.0
 LOOK_AGAIN_S: Final = 0.5
 LEDGER_EVERY_S: Final = 1.0
+LATE_US: Final = 5_000_000  # a row that waited longer says when it was sent: rules must not act upon what is long past
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -51,6 +53,7 @@ class Publisher:
         ledger: Callable[[], EdgeLedger],
         status: Callable[[str, str], StatusBatch],
         on_connected: Callable[[], None],
+        now_us: Callable[[], int] = clock_us,
     ) -> None:
         """`status(state, reason)` makes the gateway's own status; `on_connected` is called after each connection."""
         self._settings = settings
@@ -61,6 +64,7 @@ class Publisher:
         self._ledger = ledger
         self._status = status
         self._on_connected = on_connected
+        self._now_us = now_us
         self._log = get_log()
         self._wake = asyncio.Event()
         self._finishing = False
@@ -154,7 +158,7 @@ class Publisher:
                 at = flow.next
                 await link.send(
                     self._topic(row),
-                    row.payload,
+                    self._payload(row),
                     retain=row.kind == "status",
                     on_ack=lambda sequence=row.sequence: self._release(flow.acknowledged(sequence)),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 )
@@ -224,6 +228,10 @@ class Publisher:
         """The gateway's own status has no sequence: its last will could have none either."""
         payload = encode(self._status(state, reason))
         await link.publish(self._topics.device(self._gateway, "status"), payload, retain=True)
+
+    def _payload(self, row: Row) -> bytes:
+        now_us = self._now_us()
+        return row.payload if now_us - row.at_us < LATE_US else sent_late(row.payload, now_us)
 
     def _topic(self, row: Row) -> str:
         key = (row.device, row.kind)

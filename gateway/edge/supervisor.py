@@ -22,8 +22,10 @@ from gateway.health import Health
 from gateway.identity import redacted
 from gateway.links import open_link
 from gateway.logs import get_log
-from readers.driver import DriverSettings, DriverSpec, Port
+from readers.control import Controllable
+from readers.driver import Driver, DriverSettings, DriverSpec, Port, Report
 from readers.errors import ConfigError, DeviceRefusedError, FrameError, LinkError, ReaderBusyError
+from readers.observations import Observation
 
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_MOST_S: Final = 30.0
@@ -49,7 +51,11 @@ class Backoff:
 
 
 class Supervisor:
-    """Keeps one reader going until it is cancelled."""
+    """Keeps one reader going until it is cancelled.
+
+    Args:
+        listener: hears what the driver reports, after the intake has taken it.
+    """
 
     def __init__(
         self,
@@ -61,6 +67,7 @@ class Supervisor:
         *,
         opener: Callable[[Reader], Awaitable[Port]] = open_link,
         rng: random.Random | None = None,
+        listener: Callable[[Observation], None] | None = None,
     ) -> None:
         self._reader = reader
         self._spec = spec
@@ -77,6 +84,16 @@ class Supervisor:
         self.watched, self._report = intake.reader(
             reader.name, spec.name, spec.kind, reader.read_points, settings.sources()
         )
+        if listener is not None:
+            self._report = _both(self._report, listener)
+        self._made: Driver | None = None
+        self._is_talking = False
+
+    @property
+    def controllable(self) -> Controllable | None:
+        """The driver that talks now, where it can be ordered about; None while there is no link."""
+        driver: object = self._made
+        return driver if self._is_talking and isinstance(driver, Controllable) else None
 
     async def run(self) -> None:
         """Talk, fail, wait, and begin again.
@@ -97,9 +114,13 @@ class Supervisor:
         try:
             port = await self._connect()
             try:
-                await self._spec.make(self._settings).run(port, self._report)
+                if self._made is None:
+                    self._made = self._spec.make(self._settings)
+                self._is_talking = True
+                await self._made.run(port, self._report)
                 raise RuntimeError(f"driver {self._spec.name} returned; a driver talks until it is cancelled")
             finally:
+                self._is_talking = False
                 await self._close(port)
         except asyncio.CancelledError:
             self.watched.link_failed("stopped", "", now_us())
@@ -119,6 +140,7 @@ class Supervisor:
             return self._failed("configuration", "reader_misconfigured", error, level="error")
         except Exception as error:  # noqa: BLE001  # the one place: a bug in one driver must not stop the others
             self._tell_bug(error)
+            self._made = None
             return self._failed("driver_failed", "driver_restarted", error)
 
     async def _connect(self) -> Port:
@@ -161,3 +183,11 @@ class Supervisor:
         told = f"{type(error).__name__}: {redacted(str(error))}"  # the traceback without its last line, the message
         where = "".join(traceback.format_tb(error.__traceback__))
         self._health.trouble(self._log, "driver_failed", level="error", error=told, exception=where)
+
+
+def _both(first: Report, second: Callable[[Observation], None]) -> Report:
+    def report(observed: Observation) -> None:
+        first(observed)
+        second(observed)
+
+    return report

@@ -125,6 +125,7 @@ class DeviceState:
             reconnects=self.reconnects,
             clock_offset_us=self.clock_offset_us,
             in_force=dict(self._in_force),
+            serial=clean(self._info.serial, DETAIL_MOST),
         )
 
     def _settle(self, now_us: int) -> None:

@@ -5,7 +5,7 @@
     S   1  0x1E; what was begun before it and has no end is dropped
     T   n  a JSON object, or an array of them, UTF-8, at most 256 KiB, without S and N inside
     N   1  0x0A
-A record whose T begins with 0x1A is no JSON: it says why the MQTT port has dropped a message.
+A record whose T begins with 0x1A is no JSON: it says why the MQTT port has dropped messages, and how many.
 
 Source: RFC 7464 for S; what stands in T, `readers.codecs.iot_messages`.
 """
@@ -26,15 +26,16 @@ from readers.observations import TagRead
 
 MOST_RECORD_BYTES: Final = 256 << 10  # a batch of a thousand reads with all their fields
 DROPPED: Final = b"\x1a"
-DROPPED_REASONS: Final = frozenset({"control_character", "too_long", "overflow"})
+DROPPED_REASONS: Final = frozenset({"control_character", "too_long", "overflow", "retained"})
 START: Final = b"\x1e"
 END: Final = b"\n"
 _BLANK: Final = b" \t\r\x00"
+_NOTE: Final = re.compile(rb"\x1a([a-z_]{1,32}) ([1-9][0-9]{0,8})")
 _MARK: Final = re.compile(rb"[\x1e\n]")
 
 
 class State(StrEnum):
-    """What an Impinj reader says of its inventory."""
+    """What a reader says of its inventory: Impinj in these words, Zebra as `active` (running) and `inactive` (idle)."""
 
     RUNNING = "running"
     IDLE = "idle"
@@ -43,15 +44,20 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that a reader says; with neither a read nor a state it is a sign of life.
+    """One thing that a reader says; with nothing else it is a sign of life.
 
     Attributes:
         device_us: the reader's time of the event.
+        connected, disconnected: antenna ports of which the reader says that an antenna is there, or is not.
+        purged: events that the reader has thrown away, since it could not get rid of them.
     """
 
     device_us: int | None = None
     read: TagRead | None = None
     state: State | None = None
+    connected: frozenset[int] = frozenset()
+    disconnected: frozenset[int] = frozenset()
+    purged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +140,11 @@ class Decoder:
             self._is_skipping = False
             return []
         if text.startswith(DROPPED):
-            reason = text[1:].decode("ascii", "replace")
-            self._reject(reason if reason in DROPPED_REASONS else "json", text)
+            note = _NOTE.fullmatch(text)
+            if note is not None and note[1].decode() in DROPPED_REASONS:
+                self._reject(note[1].decode(), text, int(note[2]))
+            else:
+                self._reject("json", text)
             return []
         events = []
         try:
@@ -148,8 +157,8 @@ class Decoder:
             self._reject(error.reason, text)
         return [Record(text, tuple(events))] if events else []
 
-    def _reject(self, reason: str, sample: bytes) -> None:
-        self._rejects[reason] += 1
+    def _reject(self, reason: str, sample: bytes, count: int = 1) -> None:
+        self._rejects[reason] += count
         self.reject_sample = sample[:SHOWN_FRAME_BYTES]
 
 

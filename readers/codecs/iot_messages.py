@@ -2,19 +2,26 @@
 
     {"timestamp": "2021-02-02T22:18:35.658476625Z", "eventType": "tagInventory", "tagInventoryEvent":
       {"epcHex": "E28011606000020A6681F23F", "antennaPort": 1, "lastSeenTime": "2021-02-02T22:18:35.499734Z"}}
-    {"timestamp": "2026-05-22T23:40:14.471+0000", "data": {"idHex": "3144343036", "antenna": 1, "peakRssi": -48}}
+    {"timestamp": "2026-05-22T23:40:14.471+0000", "type": "CUSTOM", "data":
+      {"idHex": "3144343036", "antenna": 1, "peakRssi": -48}}
+    {"timestamp": "2026-05-22T23:40:15.000+0000", "type": "heartbeat", "component": "RC", "data":
+      {"radio_control": {"radioActivity": "active", "antennas": {"1": "connected", "2": "disconnected"}}}}
 
 Impinj (R700 and later). `tagInventoryEvent` has `epcHex` or `epc` (base64url, padding optional), `tidHex` or `tid`,
-`antennaPort`, `peakRssiCdbm` (1/100 dBm), `lastSeenTime`; `timestamp` is the event's own, to the nanosecond.
-`inventoryStatusEvent.inventoryStatus` is `running`, `idle` or `armed`.
-Zebra (FX7500, FX9600, ATR7000, FXR90). `timestamp` is that of the read, `data` has `idHex`, `antenna`, `peakRssi`
-(dBm), and, when asked for, `PC`, `TID`, `USER` (hexadecimal), `phase` (degrees) and `reads`.
+`pc` (base64url), `antennaPort`, `peakRssiCdbm` (1/100 dBm), `phaseAngle` (degrees), `lastSeenTime`; `timestamp` is the
+event's own, to the nanosecond. `inventoryStatusEvent.status` is `running`, `idle` or `armed`; `antennaConnectedEvent`
+and `antennaDisconnectedEvent` have an `antennaPort`, `overflowEvent` has `eventsPurged`.
+Zebra (FX7500, FX9600, ATR7000, FXR90). Of a tag, `timestamp` is that of the read, `data` has `idHex`, `antenna`,
+`peakRssi` (dBm), and, when asked for, `PC`, `TID`, `USER` (hexadecimal), `phase` (degrees) and `reads`. A management
+event has a `component`; the heartbeat among them says whether the radio reads, and which antennas are connected.
 
-Source: for Impinj the messages that public receivers of R700 events print and parse, the Python package impinj-iot
-0.4.0, and the event tables of Intel's simulated R700 (BSD-3-Clause); for Zebra "TagStorage Settings Tutorial" and
-"What is IoT Connector?" of zebradevs.github.io/rfid-ziotc-docs, and messages that public receivers print. From memory:
-the form of Impinj's `pc` and the unit of `phaseAngle` (degrees), the names `PC`, `TID`, `USER`, `phase` and `reads` as
-members of Zebra's `data`, and that Zebra's management events have an `eventType`.
+Source for Impinj: the names, states and events, the models of Impinj.Atlas, Impinj's own client library for that
+interface; their forms, the messages that public receivers of R700 events print and parse (`pc` "NAA=", `phaseAngle`
+208.82), and the Python package impinj-iot 0.4.0. Intel's simulated R700 (BSD-3-Clause) says `inventoryStatus` for
+`status`, which is read too.
+Source for Zebra: the models of tag data and management events in Zebra's sample RFID-IoTConnector-MQTT-dotnet-
+DockDoorSample; meanings and units, "TagStorage Settings Tutorial" and "Configuration of Management Events" of
+zebradevs.github.io/rfid-ziotc-docs. From memory: the names `TID` and `USER` in Zebra's `data`.
 """
 
 from __future__ import annotations
@@ -46,6 +53,7 @@ _US: Final = timedelta(microseconds=1)
 _FIRST_YEAR: Final = 1970  # a reader without a clock begins there
 _LAST_YEAR: Final = 2199
 _MOST_PORT: Final = 255
+_PORT: Final = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
 _LEAST_DBM: Final = -150.0
 _MOST_DBM: Final = 30.0
 _FULL_CIRCLE_DEG: Final = 360.0
@@ -66,7 +74,16 @@ class _ImpinjTag(msgspec.Struct):
 
 
 class _ImpinjStatus(msgspec.Struct):
-    inventory_status: State = msgspec.field(name="inventoryStatus")
+    status: State | None = None
+    inventory_status: State | None = msgspec.field(default=None, name="inventoryStatus")
+
+
+class _ImpinjAntenna(msgspec.Struct):
+    antenna_port: int = msgspec.field(name="antennaPort")
+
+
+class _ImpinjOverflow(msgspec.Struct):
+    events_purged: int = msgspec.field(default=0, name="eventsPurged")
 
 
 class _ImpinjEvent(msgspec.Struct):
@@ -74,12 +91,15 @@ class _ImpinjEvent(msgspec.Struct):
     event_type: str | None = msgspec.field(default=None, name="eventType")
     tag: _ImpinjTag | None = msgspec.field(default=None, name="tagInventoryEvent")
     status: _ImpinjStatus | None = msgspec.field(default=None, name="inventoryStatusEvent")
+    connected: _ImpinjAntenna | None = msgspec.field(default=None, name="antennaConnectedEvent")
+    disconnected: _ImpinjAntenna | None = msgspec.field(default=None, name="antennaDisconnectedEvent")
+    overflow: _ImpinjOverflow | None = msgspec.field(default=None, name="overflowEvent")
 
 
 class _ZebraEvent(msgspec.Struct):
     timestamp: str | None = None
     type: str | None = None
-    event_type: str | None = msgspec.field(default=None, name="eventType")
+    component: str | None = None
     data: msgspec.Raw = msgspec.Raw()
 
 
@@ -94,9 +114,24 @@ class _ZebraTag(msgspec.Struct):
     reads: int = 1
 
 
+class _ZebraRadio(msgspec.Struct):
+    activity: str | None = msgspec.field(default=None, name="radioActivity")
+    connection: str | None = msgspec.field(default=None, name="radioConnection")
+    antennas: dict[str, str] | None = None
+
+
+class _ZebraHeartbeat(msgspec.Struct):
+    radio_control: _ZebraRadio = msgspec.field(default_factory=_ZebraRadio)
+
+
 _IMPINJ: Final = msgspec.json.Decoder(_ImpinjEvent)
 _ZEBRA: Final = msgspec.json.Decoder(_ZebraEvent)
 _ZEBRA_TAG: Final = msgspec.json.Decoder(_ZebraTag)
+_ZEBRA_HEARTBEAT: Final = msgspec.json.Decoder(_ZebraHeartbeat)
+_HEARTBEAT: Final = "heartbeat"
+_ACTIVITIES: Final = {"active": State.RUNNING, "inactive": State.IDLE}
+_CONNECTED: Final = "connected"
+_DISCONNECTED: Final = "disconnected"
 
 
 def parse_impinj(text: bytes | msgspec.Raw) -> Event:
@@ -110,10 +145,13 @@ def parse_impinj(text: bytes | msgspec.Raw) -> Event:
     if event.tag is not None:
         return Event(device_us, read=_impinj_read(event.tag, device_us))
     if event.status is not None:
-        return Event(device_us, state=event.status.inventory_status)
-    if event.event_type is None:
-        raise FrameError("unknown", "neither a tag, nor a status, nor an eventType")
-    return Event(device_us)
+        return Event(device_us, state=_impinj_state(event.status))
+    if event.overflow is not None:
+        return Event(device_us, purged=_within(event.overflow.events_purged, 0, _MOST_COUNT, "eventsPurged"))
+    connected, disconnected = _impinj_antenna(event.connected), _impinj_antenna(event.disconnected)
+    if event.event_type is None and not connected | disconnected:
+        raise FrameError("unknown", "no event that is known, and no eventType")
+    return Event(device_us, connected=connected, disconnected=disconnected)
 
 
 def parse_zebra(text: bytes | msgspec.Raw) -> Event:
@@ -124,10 +162,12 @@ def parse_zebra(text: bytes | msgspec.Raw) -> Event:
     """
     event: _ZebraEvent = decoded(_ZEBRA, text)
     device_us = None if event.timestamp is None else time_us(event.timestamp)
-    if event.event_type is not None:
+    if event.type == _HEARTBEAT:
+        return _zebra_heartbeat(event.data, device_us)
+    if event.component is not None and b'"idHex"' not in bytes(event.data):
         return Event(device_us)
     if not bytes(event.data):
-        raise FrameError("unknown", "neither data nor an eventType")
+        raise FrameError("unknown", "neither data nor a component")
     tag: _ZebraTag = decoded(_ZEBRA_TAG, event.data)
     if tag.id_hex is None:
         return Event(device_us)
@@ -143,6 +183,34 @@ def parse_zebra(text: bytes | msgspec.Raw) -> Event:
         phase_deg=_phase(tag.phase),
     )
     return Event(device_us, read=read)
+
+
+def _zebra_heartbeat(data: msgspec.Raw, device_us: int | None) -> Event:
+    """A sign of life, whatever it holds; fields that it is configured without, and unknown words, say nothing."""
+    try:
+        heartbeat: _ZebraHeartbeat = decoded(_ZEBRA_HEARTBEAT, data)
+    except FrameError:
+        return Event(device_us)
+    radio = heartbeat.radio_control
+    state = None if radio.activity is None else _ACTIVITIES.get(radio.activity)
+    if radio.connection == _DISCONNECTED:
+        state = State.IDLE
+    ports = {int(port): said for port, said in (radio.antennas or {}).items() if _PORT.fullmatch(port)}
+    connected, disconnected = (
+        frozenset(port for port, said in ports.items() if said == word) for word in (_CONNECTED, _DISCONNECTED)
+    )
+    return Event(device_us, state=state, connected=connected, disconnected=disconnected)
+
+
+def _impinj_state(status: _ImpinjStatus) -> State:
+    state = status.status or status.inventory_status
+    if state is None:
+        raise FrameError("fields", "an inventoryStatusEvent without its status")
+    return state
+
+
+def _impinj_antenna(said: _ImpinjAntenna | None) -> frozenset[int]:
+    return frozenset() if said is None else frozenset({_within(said.antenna_port, 1, _MOST_PORT, "antennaPort")})
 
 
 def _impinj_read(tag: _ImpinjTag, device_us: int | None) -> TagRead:
@@ -170,14 +238,14 @@ def _impinj_read(tag: _ImpinjTag, device_us: int | None) -> TagRead:
 
 
 def encode_impinj(event: Event) -> bytes:
-    """The JSON text of an event with a time, as an R700 writes it."""
+    """The JSON text of an event, as an R700 writes it; one antenna at the most."""
     table: dict[str, Any] = {"timestamp": _time(event.device_us, "Z")}
     if event.read is not None:
         read = event.read
         tag = {
             "epcHex": read.epc.hex().upper(),
             "tidHex": None if read.tid is None else read.tid.hex().upper(),
-            "pc": None if read.pc_bits is None else f"{read.pc_bits:04X}",
+            "pc": None if read.pc_bits is None else base64.urlsafe_b64encode(read.pc_bits.to_bytes(2, "big")).decode(),
             "antennaPort": read.antenna_port,
             "peakRssiCdbm": None if read.rssi_dbm is None else round(read.rssi_dbm * _CENTI),
             "phaseAngle": read.phase_deg,
@@ -185,17 +253,25 @@ def encode_impinj(event: Event) -> bytes:
         }
         table |= {"eventType": "tagInventory", "tagInventoryEvent": _given(tag)}
     elif event.state is not None:
-        table |= {"eventType": "inventoryStatus", "inventoryStatusEvent": {"inventoryStatus": event.state}}
+        table |= {"eventType": "inventoryStatus", "inventoryStatusEvent": {"status": event.state}}
+    elif event.purged:
+        table |= {"eventType": "overflow", "overflowEvent": {"eventsPurged": event.purged}}
+    elif event.connected or event.disconnected:
+        (port,) = event.connected | event.disconnected
+        kind = "antennaConnected" if event.connected else "antennaDisconnected"
+        table |= {"eventType": kind, f"{kind}Event": {"antennaPort": port}}
     else:
         table |= {"eventType": "keepalive"}
     return msgspec.json.encode(_given(table))
 
 
 def encode_zebra(event: Event) -> bytes:
-    """The JSON text of an event with a time, as an IoT Connector writes it; without a read a heartbeat."""
+    """The JSON text of an event, as an IoT Connector writes it; without a read a heartbeat."""
     stamp = _time(event.device_us, "+0000", milliseconds=True)
     if event.read is None:
-        return msgspec.json.encode(_given({"eventType": "heartbeat", "timestamp": stamp, "data": {}}))
+        return msgspec.json.encode(
+            _given({"type": _HEARTBEAT, "timestamp": stamp, "component": "RC", "data": _zebra_radio(event)})
+        )
     read = event.read
     data = {
         "idHex": read.epc.hex(),
@@ -209,6 +285,15 @@ def encode_zebra(event: Event) -> bytes:
         "format": "epc",
     }
     return msgspec.json.encode(_given({"type": "CUSTOM", "timestamp": stamp, "data": _given(data)}))
+
+
+def _zebra_radio(event: Event) -> dict[str, Any]:
+    radio: dict[str, Any] = {}
+    if event.state is not None:
+        radio["radioActivity"] = "active" if event.state is State.RUNNING else "inactive"
+    if ports := sorted(event.connected | event.disconnected):
+        radio["antennas"] = {str(port): _CONNECTED if port in event.connected else _DISCONNECTED for port in ports}
+    return {"radio_control": radio} if radio else {}
 
 
 def time_us(text: str) -> int:

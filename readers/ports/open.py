@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -10,16 +11,22 @@ from urllib.parse import SplitResult, urlsplit
 from readers.driver import DriverSpec, LineDefaults, Port
 from readers.errors import ConfigError
 from readers.ports.echo import EchoStrippingPort
-from readers.ports.mqtt import DEFAULT_PORT, open_mqtt, topic_fault
+from readers.ports.mqtt import SCHEMES as BROKERS
+from readers.ports.mqtt import open_mqtt, topic_fault
+from readers.ports.mqtt_client import Login
+from readers.ports.opcua import SCHEME as OPC_TCP
+from readers.ports.opcua import USUAL_PORT as OPC_TCP_PORT
+from readers.ports.opcua import open_opcua
 from readers.ports.pcsc import open_pcsc
 from readers.ports.rfc2217 import open_rfc2217
 from readers.ports.serial import LineSettings, open_tty
 from readers.ports.tcp import TlsSettings, open_tcp
 
-__all__ = ["LineSettings", "TlsSettings", "check_port_url", "open_port"]
+__all__ = ["LineSettings", "Login", "TlsSettings", "check_port_url", "open_port"]
 
 _NETWORK: Final = ("tcp", "tls")
 _LINE: Final = ("serial", "socket", "rfc2217")
+_BROKER_URLS: Final = tuple(f"{scheme}://" for scheme in BROKERS)
 _NAMED: Final = {"pcsc": "pcsc:READER NAME"}
 """Forms of the drivers that name them in `schemes`: a scheme, and a name that is no host."""
 _SHOWN: Final = {
@@ -29,13 +36,21 @@ _SHOWN: Final = {
     "socket": "socket://HOST:PORT",
     "rfc2217": "rfc2217://HOST:PORT",
     "mqtt": "mqtt://HOST[:PORT]/TOPIC",
+    "mqtts": "mqtts://HOST[:PORT]/TOPIC",
+    OPC_TCP: "opc.tcp://HOST[:PORT][/PATH]",
     **_NAMED,
 }
+_LOGINS: Final = (*BROKERS, OPC_TCP)
+_PATH: Final = r"[A-Za-z0-9._~/%-]{0,200}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A URL that was understood; `host` is a path for serial lines, and the reader's name for PC/SC."""
+    """A URL that was understood; `host` is a path for serial lines, the reader's name for PC/SC.
+
+    Attributes:
+        topic: of a broker; of an OPC UA server its path, with the slash.
+    """
 
     scheme: str
     host: str
@@ -44,7 +59,12 @@ class _Target:
 
 
 async def open_port(
-    url: str, spec: DriverSpec[Any], *, line: LineSettings | None = None, tls: TlsSettings | None = None
+    url: str,
+    spec: DriverSpec[Any],
+    *,
+    line: LineSettings | None = None,
+    tls: TlsSettings | None = None,
+    login: Login | None = None,
 ) -> Port:
     """Open the link to a device.
 
@@ -52,7 +72,7 @@ async def open_port(
     keeps the settings of its line to itself.
 
     Raises:
-        LinkError: it cannot be opened now. ConfigError: the URL or a certificate file is wrong.
+        LinkError: it cannot be opened now. ConfigError: the URL, a certificate file or a credential is wrong.
     """
     target, faults = _understand(url, spec)
     if target is None:
@@ -62,8 +82,12 @@ async def open_port(
     port: Port
     if target.scheme == "pcsc":
         return await open_pcsc(target.host)
-    if target.scheme == "mqtt":
-        return await open_mqtt(target.host, target.port, target.topic)
+    if target.scheme == OPC_TCP:
+        shown = f"[{target.host}]" if ":" in target.host else target.host
+        return await open_opcua(f"{OPC_TCP}://{shown}:{target.port}{target.topic}", tls, login)
+    if target.scheme in BROKERS:
+        secured = (tls or TlsSettings()) if target.scheme == "mqtts" else None
+        return await open_mqtt(target.host, target.port, target.topic, secured, login)
     if target.scheme == "serial":
         port = open_tty(target.host, settings)
     elif target.scheme == "rfc2217":
@@ -85,10 +109,8 @@ def _understand(url: str, spec: DriverSpec[Any]) -> tuple[_Target | None, list[s
     forms = " or ".join(_SHOWN[scheme] for scheme in allowed)
     if url.startswith("/"):
         scheme, parts = "serial", None
-    elif (named := url.partition(":")[0]) in _NAMED:
+    elif (named := url.partition(":")[0]) in _NAMED or url.startswith(_BROKER_URLS):
         scheme, parts = named, None
-    elif url.startswith("mqtt://"):
-        scheme, parts = "mqtt", None
     else:
         try:
             parts = urlsplit(url)
@@ -107,16 +129,18 @@ def _understand(url: str, spec: DriverSpec[Any]) -> tuple[_Target | None, list[s
         return (_Target(scheme, name, 0), []) if name else (None, [f"port {url!r} names no reader; write {forms}"])
     if scheme == "serial":
         return _understand_line(url, parts)
-    if scheme == "mqtt":
-        return _understand_topic(url, spec.name)
+    if scheme in BROKERS:
+        return _understand_topic(url, scheme, spec.name)
     assert parts is not None
+    if scheme == OPC_TCP:
+        return _understand_server(url, parts, spec.name)
     return _understand_host(url, parts, {"tcp": spec.tcp_port, "tls": spec.tls_port}.get(scheme), spec.name)
 
 
 def _allowed(spec: DriverSpec[Any]) -> list[str]:
     """A serial protocol may come over plain TCP too, from a device server in raw mode."""
     has_stream = spec.line is not None or spec.tcp_port is not None or spec.tls_port is not None
-    is_stream = has_stream or all(scheme == "mqtt" for scheme in spec.schemes)
+    is_stream = has_stream or all(scheme in BROKERS for scheme in spec.schemes)
     named = [scheme for scheme in spec.schemes if scheme in _SHOWN]
     return [*named, *(_LINE if spec.line is not None else ()), *(_NETWORK if is_stream else ())]
 
@@ -130,20 +154,29 @@ def _understand_line(url: str, parts: SplitResult | None) -> tuple[_Target | Non
     return _Target("serial", path, 0), []
 
 
-def _understand_topic(url: str, driver: str) -> tuple[_Target | None, list[str]]:
+def _understand_topic(url: str, scheme: str, driver: str) -> tuple[_Target | None, list[str]]:
     """A topic may hold # and ?, which mean something else in other URLs."""
-    before, _, topic = url.removeprefix("mqtt://").partition("/")
-    broker = f"mqtt://{before}"
+    before, _, topic = url.removeprefix(f"{scheme}://").partition("/")
+    broker = f"{scheme}://{before}"
+    shown = _without_user(url) if "@" in before else url
     try:
         parts = urlsplit(broker)
     except ValueError as error:
-        return None, [f"port {url!r} is no URL ({error}); write {_SHOWN['mqtt']}"]
-    target, faults = _understand_host(broker, parts, DEFAULT_PORT, driver)
+        return None, [f"port {shown!r} is no URL ({error}); write {_SHOWN[scheme]}"]
+    target, faults = _understand_host(broker, parts, BROKERS[scheme], driver)
     if fault := topic_fault(topic):
-        faults = [*faults, f"port {_without_user(url) if '@' in before else url!r} {fault}; write {_SHOWN['mqtt']}"]
+        faults = [*faults, f"port {shown!r} {fault}; write {_SHOWN[scheme]}"]
     if target is None or faults:
         return None, faults
-    return _Target("mqtt", target.host, target.port, topic), []
+    return _Target(scheme, target.host, target.port, topic), []
+
+
+def _understand_server(url: str, parts: SplitResult, driver: str) -> tuple[_Target | None, list[str]]:
+    """A server may have a path."""
+    if re.fullmatch(_PATH, parts.path) is None:
+        return None, [f"port {_without_user(url)!r}: a path holds letters, digits and -._~/% only"]
+    target, faults = _understand_host(url, parts._replace(path=""), OPC_TCP_PORT, driver)
+    return (None if target is None else _Target(target.scheme, target.host, target.port, parts.path)), faults
 
 
 def _understand_host(
@@ -152,7 +185,8 @@ def _understand_host(
     faults = []
     if parts.username is not None or parts.password is not None:
         url = _without_user(url)
-        faults.append(f"port {url!r}: a user or password has no place here")
+        belongs = "; name the user in [reader.login], whose password is a credential" if parts.scheme in _LOGINS else ""
+        faults.append(f"port {url!r}: a user or password has no place here{belongs}")
     try:
         number = parts.port
     except ValueError:

@@ -160,13 +160,20 @@ class TcpPort(HoldingPort, asyncio.Protocol):
         Raises:
             LinkError: it showed another one.
         """
-        found = hashlib.sha256(self.peer_certificate() or b"").hexdigest()
-        if found != wanted.replace(":", "").lower():
+        if wrong := certificate_fault(self.peer_certificate() or b"", wanted):
             await self.close()
-            raise LinkError(
-                f"{self.description}: the device's certificate has SHA-256 {found}, but {wanted} is pinned; "
-                "make sure that it is the right device before you change the pin"
-            )
+            raise LinkError(f"{self.description}: the device's {wrong}")
+
+
+def certificate_fault(certificate: bytes, wanted: str) -> str | None:
+    """What is wrong with a certificate in DER when the one with this SHA-256 in hex is pinned; None when nothing is."""
+    found = hashlib.sha256(certificate).hexdigest()
+    if found == wanted.replace(":", "").lower():
+        return None
+    return (
+        f"certificate has SHA-256 {found}, but {wanted} is pinned; "
+        "make sure that it is the right device before you change the pin"
+    )
 
 
 def tls_context(settings: TlsSettings) -> ssl.SSLContext:

@@ -5,79 +5,25 @@ Nothing is asked of the reader: it is set, started and stopped by its own pages 
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from functools import partial
+from typing import Final
 
-from pydantic import Field, model_validator
-
-from readers.codecs.iot_listener import Listener
 from readers.codecs.iot_messages import parse_zebra
-from readers.driver import DriverSettings, DriverSpec, Kind, Port, Report
-
-LOOK_S: Final = 1.0
-GAP_S: Final = 5.0  # a record may come in segments that are sent again, but not so late
-
-AntennaPort = Annotated[int, Field(ge=1, le=255)]
+from readers.driver import DriverSpec, Kind
+from readers.publishing import SCHEMES, PublishingDriver, PublishingSettings
 
 
-class ZebraIotcSettings(DriverSettings):
+class ZebraIotcSettings(PublishingSettings):
     """Settings of driver `zebra_iotc`."""
-
-    antennas: tuple[AntennaPort, ...] | None = Field(
-        default=None,
-        min_length=1,
-        description="antenna ports that the reader is set to read with; default: those that tags have named so far",
-    )
-    silent_after_s: float = Field(
-        default=300.0,
-        ge=1,
-        le=86_400,
-        description="a reader that says nothing for so long, no tag and no sign of life, is taken to read no more",
-    )
-
-    @model_validator(mode="after")
-    def _each_antenna_once(self) -> Self:
-        if self.antennas and len(set(self.antennas)) != len(self.antennas):
-            raise ValueError(f"antennas = {list(self.antennas)}: each port may be named once")
-        return self
-
-    def antenna_ports(self) -> tuple[int, ...] | None:
-        """The antenna ports that are read."""
-        return self.antennas
-
-
-class ZebraIotcDriver:
-    """Listens until cancelled."""
-
-    def __init__(self, settings: ZebraIotcSettings) -> None:
-        self._settings = settings
-
-    async def run(self, port: Port, report: Report) -> None:
-        """Listen until cancelled.
-
-        Raises:
-            LinkError: the link ended.
-        """
-        listener = Listener(parse_zebra, self._settings.antennas or (), self._settings.silent_after_s)
-        came_s = port.monotonic_s()
-        while True:
-            data = await port.receive(LOOK_S)
-            now_s = port.monotonic_s()
-            if data:
-                came_s = now_s
-                said = listener.take(data, port.now_us(), now_s)
-            else:
-                said = listener.gap() if now_s - came_s >= GAP_S else []
-            for observation in [*said, *listener.wait(now_s)]:
-                report(observation)
 
 
 DRIVER: Final = DriverSpec(
     name="zebra_iotc",
     kind=Kind.RFID,
     settings=ZebraIotcSettings,
-    make=ZebraIotcDriver,
+    make=partial(PublishingDriver, parse_zebra),
     summary="Zebra fixed readers with the IoT Connector (FX7500, FX9600, ATR7000, FXR90): MQTT, or JSON lines over TCP",
-    schemes=("mqtt",),
+    schemes=SCHEMES,
     models=(
         "Zebra FX7500",
         "Zebra FX9600",

@@ -166,7 +166,7 @@ class Hold(Shape):
             waits.append(max(row.true_from + self._for_us - counted_us, 0))
         if self._no_data is not NoData.HOLD and not is_quiet and self._can_mute(row):
             waits.append(max(row.heard_from + self._quiet_us - counted_us, 0))
-        if row.is_active and self.rule.alarm is not None and row.raised is None:
+        if (row.is_active or row.is_mute) and self.rule.alarm is not None and row.raised is None:
             waits.append(LATER_US)
         if not waits:
             row.due_us = None
@@ -186,7 +186,7 @@ class Hold(Shape):
         if self._no_data is NoData.CLEAR:
             row.is_active, row.true_since_us = False, None
             self._lower(key, row, cause, "no data")
-        elif self._no_data is NoData.ALARM and not row.is_mute:
+        elif self._no_data is NoData.ALARM:
             row.is_mute = True
             if self.rule.alarm is not None and row.raised is None:
                 self._raise(key, row, cause, f"{self.message()}: no data for {self._hold.no_data_after_s:g} s")

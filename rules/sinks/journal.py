@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.book_tables import BOOK_COLUMNS, BOOK_KEYS
 from gateway.contract.batches import ReadBatch
 from gateway.contract.events import Alarm, Event
 from gateway.event_journal import EventJournal, EventJournalError, RefusedRow, Row, Value
@@ -201,6 +202,7 @@ _POINT_ROWS: Final[dict[str, tuple[str, tuple[str, ...], frozenset[str]]]] = {
         ("device", "driver", "state", "reason", "heard", "reconnects", "clock_offset_us"),
         frozenset({"device", "driver"}),
     ),
+    **{name: (name, columns[1:], BOOK_KEYS[name]) for name, columns in BOOK_COLUMNS.items()},
 }
 
 

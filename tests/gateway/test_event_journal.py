@@ -31,6 +31,18 @@ def test_writing_again_changes_nothing(tmp_path: Path) -> None:
         "read_rates": [(NOON_US * 1000, "gate-1", "1", "gate-1-1", 5, 2, -50.0, -40.0, 10.0)],
         "signals": [(NOON_US * 1000, "plc", "door", "", None, None, 1)],
         "device_status": [(NOON_US * 1000, "gate-1", "llrp", "online", "ok", 5, 0, 12)],
+        "energy": [
+            (
+                *(NOON_US * 1000, "meter-1", "active_energy_import", "Wh", "", "peak", "meter", "20260101T000000Z"),
+                *("180000", "10", "estimated", "1000", "2500", "120", NOON_US, NOON_US + 900_000_000, None),
+            )
+        ],
+        "demand": [
+            (
+                *(NOON_US * 1000, "meter-1", "active_demand", "W", "", "computed", "block", "720000", "estimated"),
+                *(NOON_US + 900_000_000, 15),
+            )
+        ],
         "tag_reads": [
             (NOON_US, "edge-1", 1, 7, 0, "gate-1", 1, "gate-1-1", EPC, -50.0, 1, None, None, None, None, 1.0, 2.0, 3)
         ],

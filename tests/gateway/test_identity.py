@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.models import Cards, IdentityStyle
-from gateway.identity import Identities, MissingKeyError, card_key, identities_of, is_random, redacted
+from gateway.identity import Identities, MissingKeyError, card_key, hides_numbers, identities_of, is_random, redacted
+from readers.driver import Kind
 from readers.errors import ConfigError
 from readers.tagdata.cards import CardIdentity, Part, Technology, partial_of
 from tests.support.card_readers import CANARY, CANARY_FORMS, leaks
@@ -133,6 +134,14 @@ def test_a_short_key_is_a_fault_everywhere(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(ConfigError, match="has 5 bytes, at least 16") as caught:
             identities_of(Cards(), is_key_needed=is_key_needed)
         assert "'short'" not in str(caught.value)
+
+
+def test_numbers_are_hidden_but_for_cards_that_go_by_number() -> None:
+    assert hides_numbers(Kind.CARD, None)
+    assert hides_numbers(Kind.CARD, Identities(IdentityStyle.KEYED))
+    assert hides_numbers(Kind.CARD, Identities(IdentityStyle.KEYED, KEY))
+    assert not hides_numbers(Kind.CARD, Identities(IdentityStyle.RAW))
+    assert not hides_numbers(Kind.RFID, None)
 
 
 def test_texts_of_card_readers_lose_what_may_be_a_number() -> None:

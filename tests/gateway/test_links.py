@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.models import Line, Reader, Tls
-from gateway.links import line_settings, open_link, tls_settings
+from gateway.config.models import Line, Login, Reader, Tls
+from gateway.links import line_settings, login_of, open_link, tls_settings
 from readers.driver import Parity
 from readers.errors import ConfigError, LinkError
 from readers.ports.open import LineSettings, TlsSettings
+from readers.ports.open import Login as PortLogin
 from simulator.pty import PtyPort
 
 
@@ -43,4 +44,15 @@ def test_the_port_is_asked_for_what_the_site_file_says() -> None:
     assert line_settings(reader) == LineSettings(baud=2400, parity=Parity.EVEN, stop_bits=None, strip_echo=True)
     assert tls_settings(reader) == TlsSettings(ca_file=Path("/ca.pem"), server_name="n")
     bare = Reader(name="b", driver="llrp", port="tcp://h")
-    assert (line_settings(bare), tls_settings(bare)) == (None, None)
+    assert (line_settings(bare), tls_settings(bare), login_of(bare)) == (None, None, None)
+    login = Login(user="gate", password_credential="brokers")
+    assert login_of(Reader(name="c", driver="zebra_iotc", port="mqtt://h/t", login=login)) == PortLogin(
+        "gate", "brokers"
+    )
+
+
+def test_a_password_that_was_not_handed_over_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    reader = Reader(name="a", driver="zebra_iotc", port="mqtt://127.0.0.1/t", login=Login(user="gate"))
+    with pytest.raises(ConfigError, match="credential 'reader-password' is needed"):
+        asyncio.run(open_link(reader))

@@ -5,6 +5,7 @@ import pytest
 from gateway.config.models import AlarmSettings, HoldRule, MatchRule, Portal, Rule, Zone
 from rules.check import faults
 from rules.engine import Engine
+from rules.vocabulary import BUILT_IN, RAW
 from tests.rules.play import site
 from tests.rules.things.registries import NOTHING
 
@@ -44,8 +45,7 @@ def test_good_rules_have_no_faults_and_can_be_run() -> None:
             match(on="qqq"),
             (
                 "on = 'qqq': nothing of this type exists; "
-                "allowed are read, card, reading, signal, status, arrived, moved, departed, passage, card_presented, "
-                "or what a rule makes"
+                f"allowed are {', '.join((*RAW, *BUILT_IN))}, or what a rule makes"
             ),
         ),
         (

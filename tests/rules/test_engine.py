@@ -122,6 +122,43 @@ def test_a_restart_at_any_point_changes_nothing(seed: int) -> None:
     assert frozen(judge_with_restarts(file, batches, random.Random(seed), 1.0)) == whole
 
 
+def late(batches: list[Batch], rng: random.Random) -> list[Batch]:
+    """Stretches of them had waited at the edge for longer than an event is of use, or for a little only."""
+    waited_s = 0.0
+    for batch in batches:
+        if rng.random() < 0.1:
+            waited_s = rng.choice((0.0, 0.0, 20.0, 301.0, 5_000.0))
+        if waited_s:
+            batch.sent_at_us = batch.received_at_us + round(waited_s * 1e6)
+    return batches
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_restart_in_a_backlog_changes_nothing(seed: int) -> None:
+    file, batches = busy_site(), late(traffic(seed), random.Random(seed))
+    whole = frozen(judge(file, batches))
+    assert frozen(judge_with_restarts(file, batches, random.Random(seed), 0.3)) == whole
+    assert frozen(judge_with_restarts(file, batches, random.Random(seed), 1.0)) == whole
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_backlog_makes_the_same_events_and_raises_no_alarm_before_its_end(seed: int) -> None:
+    file, batches = busy_site(), late(traffic(seed), random.Random(seed))
+    at_once, delayed = judge(file, traffic(seed)), judge(file, batches)
+    assert [[event.id for event in one.events] for one in delayed] == [
+        [event.id for event in one.events] for one in at_once
+    ]
+    assert [one.points for one in delayed] == [one.points for one in at_once]
+    for batch, one in zip(batches, delayed, strict=True):
+        if batch.waited_us > 300_000_000:
+            assert all(event.historical for event in one.events)
+            assert "raised" not in {alarm.state for alarm in one.alarms}
+    standing: set[str] = set()
+    for alarm in (alarm for one in delayed for alarm in one.alarms):
+        assert (alarm.id in standing) == (alarm.state == "cleared")
+        standing ^= {alarm.id}
+
+
 def test_the_muddle_makes_everything_that_it_is_there_to_test() -> None:
     outputs = [one for seed in range(12) for one in judge(busy_site(), traffic(seed))]
     types = {event.type for one in outputs for event in one.events}
@@ -318,3 +355,16 @@ def test_the_engine_knows_no_clock_no_network_and_no_file() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_what_waited_at_the_edge_is_historical_beyond_the_bound_of_the_site() -> None:
+    rule = MatchRule(shape="match", name="loop", on="signal", when="e.value")
+    play = Play(site(rule, settings=RulesSettings(historical_after_s=60)))
+    play.signal(1.0, "loop", value=True)
+    marks = []
+    for waited_s in (60.0, 60.1, -3_600.0):  # the last: the clock of the host was set back meanwhile
+        batch = play.batches[-1]
+        batch.sequence += 1
+        batch.sent_at_us = batch.received_at_us + round(waited_s * 1e6)
+        marks += [event.historical for event in play.engine.step(batch).events]
+    assert marks == [False, True, False]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import get_args
 
 import pytest
 
@@ -9,7 +10,7 @@ from readers.observations import CardReads, Observation, Signals, TagReads
 from readers.ports.memory import pair, run
 from simulator import scenario
 from simulator.devices import devices
-from simulator.scenario_file import load, names
+from simulator.scenario_file import ReaderPart, load, names
 
 DRIVERS = {
     "filler": ("a0", {}),
@@ -27,6 +28,14 @@ DRIVERS = {
 def test_every_device_of_a_scenario_has_a_twin(name: str) -> None:
     file = load(name)
     assert devices(scenario.build(file, 7, 0, 30)).keys() == set(file.devices)
+
+
+def test_every_twin_that_a_reader_may_name_is_there() -> None:
+    gate = load("port_gate")
+    twins = get_args(ReaderPart.model_fields["twin"].annotation)
+    readers = [gate.reader[0].model_copy(update={"name": twin, "twin": twin}) for twin in twins]
+    world = scenario.build(gate.model_copy(update={"reader": readers}), 7, 0, 30)
+    assert set(twins) <= devices(world).keys()
 
 
 @pytest.mark.parametrize("name", DRIVERS)

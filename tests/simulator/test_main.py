@@ -4,10 +4,13 @@ import json
 import sys
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from gateway.config.load import load_site
-from simulator.__main__ import fill, main, seconds
+from simulator.__main__ import _options, _play, fill, main, seconds
+from simulator.scenario_file import load
+from tests.support.broker import running_broker
 
 
 @pytest.mark.parametrize(("text", "expected"), [("30s", 30), ("2.5", 2.5), ("5m", 300), ("2h", 7200)])
@@ -29,7 +32,7 @@ def test_places_are_filled_and_a_missing_value_is_named() -> None:
 
 def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["moon"]) == 2
-    assert "there are: car_park, factory_line, port_gate, showcase" in capsys.readouterr().err
+    assert "there are: car_park, factory_line, port_gate, showcase, switchboard" in capsys.readouterr().err
 
 
 def test_a_scenario_listens_and_leaves_a_site_file_that_passes_the_check(tmp_path: Path) -> None:
@@ -53,3 +56,23 @@ def test_a_scenario_listens_and_leaves_a_site_file_that_passes_the_check(tmp_pat
             assert await process.wait() == 0
 
     asyncio.run(scenario())
+
+
+def test_a_reader_with_a_topic_publishes_at_the_broker_that_is_filled_in(tmp_path: Path) -> None:
+    async def scene(port: int) -> None:
+        gate = load("port_gate")
+        desk = gate.reader[-1].model_copy(update={"twin": "impinj_iot", "topic": "impinj/desk"})
+        file = gate.model_copy(update={"reader": [*gate.reader[:-1], desk]})
+        options = _options(["port_gate", "--out", str(tmp_path), "--for", "20s", "--fill", f"MQTT_PORT={port}"])
+        async with aiomqtt.Client("127.0.0.1", port) as listener:
+            await listener.subscribe("impinj/desk", qos=1)
+            playing = asyncio.create_task(_play(options, file))
+            async with asyncio.timeout(20):
+                first = await anext(listener.messages)
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+        assert json.loads(first.payload)["inventoryStatusEvent"] == {"status": "running"}
+        assert f"127.0.0.1:{port}/impinj/desk" in (tmp_path / "site.toml").read_text()
+
+    with running_broker(tmp_path / "broker") as broker:
+        asyncio.run(scene(broker.port))

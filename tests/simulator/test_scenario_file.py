@@ -2,8 +2,9 @@ import re
 import tomllib
 
 import pytest
+from pydantic import ValidationError
 
-from simulator.scenario_file import load, names, site_template
+from simulator.scenario_file import ScenarioFile, load, names, site_template
 
 
 @pytest.mark.parametrize("name", names())
@@ -26,5 +27,17 @@ def test_the_showcase_is_all_the_others_together() -> None:
 
 
 def test_an_unknown_scenario_lists_those_that_are_there() -> None:
-    with pytest.raises(ValueError, match="'moon' is unknown; there are: car_park, factory_line, port_gate, showcase"):
+    with pytest.raises(
+        ValueError, match="'moon' is unknown; there are: car_park, factory_line, port_gate, showcase, switchboard"
+    ):
         load("moon")
+
+
+def test_a_reader_may_publish_to_a_topic() -> None:
+    reader = {"name": "gate", "twin": "zebra_iotc", "antennas": {}}
+    publishing = {**reader, "name": "dock", "topic": "zebra/dock/data"}
+    file = ScenarioFile.model_validate({"summary": "", "reader": [reader, publishing]})
+    assert file.devices == ["gate", "dock"]
+    assert file.topics == {"dock": "zebra/dock/data"}
+    with pytest.raises(ValidationError, match="topic"):
+        ScenarioFile.model_validate({"summary": "", "reader": [{**reader, "topic": "zebra/#"}]})

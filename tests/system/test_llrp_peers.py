@@ -29,7 +29,7 @@ from simulator.device import Radio, Sighting
 from simulator.llrp.identities import IDENTITIES, Identity
 from simulator.llrp.reader import SimulatedReader
 from simulator.server import DeviceServer
-from tests.readers.rfid.llrp.shelf import Shelf, memory
+from tests.support.shelf import Shelf, memory
 
 PYLLRP = ("pyllrp==3.1.1", "bitstring==4.4.0")  # with bitstring 5, pyllrp cannot be imported
 PEERS = Path(__file__).parent / "peers"

@@ -15,7 +15,8 @@ from readers.codecs.checksums import gen2_crc16
 from readers.codecs.m100 import AA_DD
 from simulator.pty import PtyPort
 from simulator.rfid.m100 import Module, serve
-from tests.support.m100_scenes import TID_96, Shelf, tag
+from tests.support.m100_scenes import TID_96, tag
+from tests.support.shelf import Shelf
 from tests.support.servers import UNPACKED
 
 PYTHON = UNPACKED / "m100" / "bin" / "python"
@@ -61,8 +62,8 @@ def test_the_client_reads_our_tags_with_their_crc() -> None:
     [found] = converse(Shelf(tag(EPC), tag(OTHER)), ["read_tags"])
     assert found["error"] is None
     assert [(each["epc"], each["pc"], each["rssi"]) for each in found["tags"]] == [
-        (EPC.hex(), 0x3000, 256 - 40),
-        (OTHER.hex(), 0x3000, 256 - 41),
+        (EPC.hex(), 0x3000, 256 - 50),
+        (OTHER.hex(), 0x3000, 256 - 51),
     ]
     assert found["tags"][0]["crc"] == gen2_crc16(AIR)
 

@@ -28,6 +28,7 @@ SEEN_WITHIN_S: Final = 3.0  # a device that is there is online by then, and an o
 AGAIN_S: Final = 5.0  # between two attempts at a device that does not come online; libosdp's own 300 s are too long
 DEAD_S: Final = 30.0  # no device at all for so long: the link is opened anew
 KEY_BYTES: Final = 16
+DEFAULT_KEY: Final = bytes(range(0x30, 0x40))  # SCBK-D, printed in every copy of the standard
 _LOCAL_STATUS: Final = 2  # tamper, power
 _BITS_PER_BYTE: Final = 8
 _SECURE_REPLIES: Final = (Reply.CLIENT_CRYPTOGRAM, Reply.INITIAL_MAC)
@@ -82,7 +83,7 @@ def key_of(unit: OsdpUnit) -> bytes | None:
     """The secure channel base key of a device; None where it has none.
 
     Raises:
-        ConfigError: the credential is missing, or is no key.
+        ConfigError: the credential is missing, or is no key, or the one that everybody knows.
     """
     if unit.scbk_credential is None:
         return None
@@ -95,6 +96,13 @@ def key_of(unit: OsdpUnit) -> bytes | None:
         raise ConfigError(
             f"credential {unit.scbk_credential!r}: a secure channel base key has {2 * KEY_BYTES} hex digits, "
             f"this has {len(text)} characters; write the key that the reader was given"
+        )
+    if key == DEFAULT_KEY and unit.default_key == "refused":
+        raise ConfigError(
+            f"credential {unit.scbk_credential!r} holds the default key (SCBK-D) of all OSDP readers, which "
+            "protects from nobody: "
+            f"give the reader at address {unit.address} a key of its own, with its maker's program, "
+            'or set default_key = "allowed"'
         )
     return key
 
@@ -206,7 +214,7 @@ class _Session:
                     "secure_channel_failed",
                     active=True,
                     detail=f"device {device.key} answers, but not by the key of credential "
-                    f"{device.unit.scbk_credential!r}; give both sides the same key",
+                    f"{device.unit.scbk_credential!r}; give both sides the same key (in installation mode it has none)",
                 )
             self._condition(device, "unit_offline", active=True, detail=self._why_offline(device, is_known=is_known))
         if waited_s > AGAIN_S:

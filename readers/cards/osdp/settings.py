@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
+from readers.credentials import CredentialName
 from readers.driver import DriverSettings
 from readers.tagdata.card_formats import CardFormat
 from readers.units import Unit, checked
 
 MOST_UNITS: Final = 16  # each is polled 20 times a second at best; libosdp tells of 32 at most
-
-CredentialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 
 
 class OsdpUnit(Unit):
@@ -22,6 +21,10 @@ class OsdpUnit(Unit):
     scbk_credential: CredentialName | None = Field(
         default=None,
         description="name of the credential with its secure channel base key, 32 hex digits; without it: in the clear",
+    )
+    default_key: Literal["refused", "allowed"] = Field(
+        default="refused",
+        description="`allowed`: the credential may hold the key that everybody knows (SCBK-D), as on a test bench",
     )
     card: CardFormat | None = Field(default=None, description="how this device writes cards; default: as the line's")
 

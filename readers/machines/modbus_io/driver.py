@@ -12,9 +12,11 @@ from decimal import Decimal
 from typing import Final
 
 from readers.codecs.modbus import Function, Refusal, bits_of, read_request, registers_of, write_coil_request
+from readers.control import Attempt, ControlPoint, Fate, Order, Shown
 from readers.driver import DriverSpec, Kind, LineDefaults, Port, Report
 from readers.errors import DeviceRefusedError, FrameError, LinkError
 from readers.machines.modbus_io.line import Line, SilentError
+from readers.machines.modbus_io.panel import Panel, is_done
 from readers.machines.modbus_io.settings import BITS, ModbusIoSettings, Module, Request, Table, requests
 from readers.observations import Condition, Severity, Signal, Signals, Watching
 
@@ -29,10 +31,11 @@ _FUNCTIONS: Final = {
 
 
 class ModbusIoDriver:
-    """Asks in rounds until cancelled."""
+    """Asks in rounds until cancelled, and carries out orders between two questions."""
 
     def __init__(self, settings: ModbusIoSettings) -> None:
         self._settings = settings
+        self._panel: Panel | None = None
 
     async def run(self, port: Port, report: Report) -> None:
         """Ask until cancelled.
@@ -41,6 +44,35 @@ class ModbusIoDriver:
             LinkError: no module answers. DeviceRefusedError: a module does not have what the site file names.
         """
         line = Line(self._settings, port)
+        self._panel = Panel(self._settings, line)
+        try:
+            await self._rounds(line, report)
+        finally:
+            panel, self._panel = self._panel, None
+            await panel.close()
+
+    def control_points(self) -> tuple[ControlPoint, ...]:
+        """See `Controllable`."""
+        return self._settings.control_points()
+
+    async def observe(self, source: str | None, point: str) -> Shown:
+        """See `Controllable`."""
+        if self._panel is None:
+            raise LinkError("the link to the modules is down")
+        return await self._panel.observe(source, point)
+
+    async def attempt(self, order: Order) -> Attempt:
+        """See `Controllable`."""
+        if self._panel is None:
+            return Attempt(Fate.NOT_SENT, "the link to the modules is down")
+        return await self._panel.attempt(order)
+
+    def is_done(self, order: Order, before: Shown, after: Shown) -> bool | None:
+        """See `Controllable`."""
+        return is_done(order, before, after)
+
+    async def _rounds(self, line: Line, report: Report) -> None:
+        port = line.port
         modules = [_ModuleState(module, self._settings, line, report) for module in self._settings.modules]
         while True:
             began_s = port.monotonic_s()
@@ -151,7 +183,11 @@ class _ModuleState:
 
     def _tell(self, values: dict[tuple[Table, int], int], now_s: float) -> None:
         everything = now_s - self._told_all_s >= self.settings.repeat_s
-        signals = [*self._inputs(values, now_s, everything=everything), *self._outputs(values, everything=everything)]
+        signals = [
+            *self._inputs(values, now_s, everything=everything),
+            *self._outputs(values, everything=everything),
+            *self._setpoints(values, everything=everything),
+        ]
         if everything:
             self._told_all_s = now_s
         if signals:
@@ -180,6 +216,14 @@ class _ModuleState:
             if seen.told is not state or everything:
                 seen.told = state
                 yield Signal(each.name, state)
+
+    def _setpoints(self, values: dict[tuple[Table, int], int], *, everything: bool) -> Iterator[Signal]:
+        for each in self.module.setpoints:
+            value = each.value_of(values[Table.HOLDING, each.address])
+            seen = self._seen.setdefault(each.name, _Seen())
+            if seen.told != value or everything:
+                seen.told = value
+                yield Signal(each.name, value, each.unit)
 
 
 def _settled(seen: _Seen, state: bool, debounce_s: float, now_s: float) -> bool:  # noqa: FBT001 - the state itself

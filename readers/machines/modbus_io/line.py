@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from readers.codecs.modbus import Frame, RtuDecoder, TcpDecoder, encode_rtu, encode_tcp
@@ -18,8 +19,12 @@ class SilentError(LinkError):
     """One module did not answer."""
 
 
+class NotSentError(LinkError):
+    """Nothing has left: the link has ended, or the time to send it is over."""
+
+
 class Line:
-    """One request in flight, to one module."""
+    """One request in flight, to one module; who asks meanwhile waits for its end."""
 
     def __init__(self, settings: ModbusIoSettings, port: Port) -> None:
         self._is_tcp = settings.framing == "tcp"
@@ -30,14 +35,28 @@ class Line:
             self._decoder = RtuDecoder([module.address for module in settings.modules])
         self._rejects: dict[str, int] = {}
         self._heard_bytes = 0
+        self._turn = asyncio.Lock()
+        self._is_open = True
 
-    async def ask(self, request: Frame) -> Frame:
-        """The answer to a request, repeated when none comes.
+    async def ask(self, request: Frame, *, tries: int = TRIES, until_us: int | None = None) -> Frame:
+        """The answer to a request, which is sent `tries` times when none comes.
 
         Raises:
-            SilentError: no answer came.
+            SilentError: no answer came. NotSentError: the link has ended, or it is `until_us` before the line is free.
         """
-        for _ in range(TRIES):
+        async with self._turn:
+            if not self._is_open:
+                raise NotSentError(f"{self.port.description}: the link has ended")
+            if until_us is not None and self.port.now_us() >= until_us:
+                raise NotSentError(f"{self.port.description}: the line became free after the order had expired")
+            return await self._ask(request, tries)
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._is_open = False
+
+    async def _ask(self, request: Frame, tries: int) -> Frame:
+        for _ in range(tries):
             self._transaction = self._transaction % 0xFFFF + 1
             numbered = Frame(request.unit, request.function, request.data, transaction=self._transaction)
             await self.port.send(encode_tcp(numbered) if self._is_tcp else encode_rtu(numbered))
@@ -50,7 +69,9 @@ class Line:
                         return frame
                     self._count("foreign_answer")
             self._decoder.gap()
-        raise SilentError(f"unit {request.unit} did not answer {TRIES} requests within {ANSWER_WITHIN_S:g} s each")
+        many = "the request" if tries == 1 else f"{tries} requests"
+        each = "" if tries == 1 else " each"
+        raise SilentError(f"unit {request.unit} did not answer {many} within {ANSWER_WITHIN_S:g} s{each}")
 
     def tell_rejects(self, report: Report) -> None:
         """What had to be thrown away since the last time."""

@@ -10,9 +10,13 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from readers.codecs.modbus import MOST_BITS, MOST_REGISTERS
+from readers.control import Action, ControlPoint
 from readers.driver import DriverSettings
 
 MOST_GAP: Final = 16  # unused addresses that one request may read along
+SETTLES_S: Final = 1.0
+"""How long a relay may take until its coil reads as it was written."""
+_WORD: Final = 1 << 16
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
@@ -70,6 +74,71 @@ class Output(_Part):
     name: Name = Field(description="name of the signal")
     address: int = Field(ge=0, le=65_535, description="of the coil, as on the wire, from 0")
     initial: bool | None = Field(default=None, description="set when the link opens; default: it is left as it is")
+    pulse_s: float | None = Field(
+        default=None, ge=0.05, le=60, description="how long a pulse is; with it the output can be pulsed"
+    )
+    pulse_by: Literal["gateway", "module"] = Field(
+        default="gateway", description="who ends a pulse: `module` for one whose output falls back by itself"
+    )
+
+    @model_validator(mode="after")
+    def _falls_back(self) -> Self:
+        if self.pulse_s is None and self.pulse_by == "module":
+            raise ValueError('pulse_by = "module" needs pulse_s: how long the module keeps it on')
+        if self.pulse_s is not None and self.pulse_by == "gateway" and self.initial is not False:
+            raise ValueError("pulse_s needs initial = false: so a pulse ends even if the gateway is cut off within it")
+        return self
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What may be ordered of it."""
+        switch = (Action.ON, Action.OFF) if self.pulse_by == "gateway" else ()
+        return (*switch, Action.PULSE) if self.pulse_s is not None else switch
+
+
+class SetPoint(_Part):
+    """One holding register that may be written, read back with the inputs and told as a signal."""
+
+    name: Name = Field(description="name of the signal and of the set-point")
+    address: int = Field(ge=0, le=65_535, description="of the holding register, as on the wire, from 0")
+    minimum: Decimal = Field(description="least value that may be set, in `unit`")
+    maximum: Decimal = Field(description="greatest value that may be set, in `unit`")
+    most_change: Decimal | None = Field(default=None, gt=0, description="how far one order may move it, in `unit`")
+    signed: bool = Field(default=False, description="the register holds -32768 to 32767")
+    scale: Decimal = Field(default=Decimal(1), description="value = register x scale + offset")
+    offset: Decimal = Field(default=Decimal(0), description="see `scale`")
+    unit: str | None = Field(default=None, max_length=16, description="unit of the scaled value")
+    settles_s: float = Field(default=1.0, ge=0, le=60, description="how long the machine may take to show it")
+
+    @model_validator(mode="after")
+    def _holds_bounds(self) -> Self:
+        if self.scale == 0:
+            raise ValueError("scale: must not be 0")
+        if self.minimum >= self.maximum:
+            raise ValueError("minimum: must be below maximum")
+        for bound in ("minimum", "maximum"):
+            if self.register_of(getattr(self, bound)) is None:
+                raise ValueError(f"{bound}: cannot be written: {self.resolution()}")
+        return self
+
+    def value_of(self, register: int) -> Decimal:
+        """The value that a register of 0 to 65535 stands for."""
+        return (register - _WORD if self.signed and register >= _WORD // 2 else register) * self.scale + self.offset
+
+    def register_of(self, value: Decimal) -> int | None:
+        """The register that stands for exactly this value; None when there is none."""
+        steps = (value - self.offset) / self.scale
+        low = -_WORD // 2 if self.signed else 0
+        if steps != steps.to_integral_value() or not low <= steps < low + _WORD:
+            return None
+        return int(steps) % _WORD
+
+    def resolution(self) -> str:
+        """What can be written, for messages."""
+        unit = f" {self.unit}" if self.unit else ""
+        low = -_WORD // 2 if self.signed else 0
+        ends = sorted((low * self.scale + self.offset, (low + _WORD - 1) * self.scale + self.offset))
+        return f"the register takes {ends[0]:f} to {ends[1]:f}{unit} in steps of {abs(self.scale):f}{unit}"
 
 
 class Module(_Part):
@@ -81,16 +150,46 @@ class Module(_Part):
     address: int = Field(default=1, ge=1, le=247, description="unit address on the line")
     inputs: tuple[Input, ...] = Field(default=(), description="what is read")
     outputs: tuple[Output, ...] = Field(default=(), description="coils that are read back")
+    setpoints: tuple[SetPoint, ...] = Field(default=(), description="holding registers that may be set")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        names = [*(each.name for each in self.inputs), *(each.name for each in self.outputs)]
+        parts: tuple[Input | Output | SetPoint, ...] = (*self.inputs, *self.outputs, *self.setpoints)
+        names = [each.name for each in parts]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two signals of a module are named {', '.join(twice)}; give each its own name")
         if not names:
             raise ValueError("a module needs an input or an output")
         return self
+
+    def points(self) -> tuple[ControlPoint, ...]:
+        """What of it can be controlled."""
+        outputs = (
+            ControlPoint(
+                each.name,
+                self.name,
+                each.actions,
+                shows=("is_on", "pulses") if each.pulse_s else ("is_on",),
+                settles_s=SETTLES_S + (each.pulse_s or 0.0),
+            )
+            for each in self.outputs
+        )
+        setpoints = (
+            ControlPoint(
+                each.name,
+                self.name,
+                (Action.SET,),
+                each.unit,
+                each.minimum,
+                each.maximum,
+                each.most_change,
+                shows=("value",),
+                settles_s=each.settles_s,
+            )
+            for each in self.setpoints
+        )
+        return (*outputs, *setpoints)
 
 
 class ModbusIoSettings(DriverSettings):
@@ -117,6 +216,10 @@ class ModbusIoSettings(DriverSettings):
         """The named modules."""
         return tuple(module.name for module in self.modules if module.name is not None)
 
+    def control_points(self) -> tuple[ControlPoint, ...]:
+        """All outputs and set-points."""
+        return tuple(point for module in self.modules for point in module.points())
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -130,6 +233,7 @@ class Request:
 def requests(module: Module) -> list[Request]:
     """The fewest reads that cover a module, without reading far beyond what is named."""
     wanted = {(each.table, each.address) for each in module.inputs} | {(Table.COIL, o.address) for o in module.outputs}
+    wanted |= {(Table.HOLDING, each.address) for each in module.setpoints}
     merged: list[Request] = []
     for table, address in sorted(wanted):
         most = MOST_BITS if table in BITS else MOST_REGISTERS

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from typing import Final
 
+from readers.bus import NoReplyError
 from readers.codecs.dlt645 import (
     ADDRESS_BYTES,
-    IDENTIFIER_BYTES,
     MAX_FRAME_BYTES,
     OVERHEAD_BYTES,
     WILDCARD,
     Decoder,
+    ErrorBit,
     Frame,
     Function,
     encode,
-    identifier_bytes,
     matches,
 )
 from readers.driver import Port, Report
 from readers.errors import ReaderError
+from readers.meters.dlt645.dialects import EDITION_2007, Dialect, Question
+from readers.meters.dlt645.habits import LATENCY_S, REPLY_WITHIN_S, Habits
 from readers.observations import Rejected
 
-REPLY_WITHIN_S: Final = 0.5  # Td of DL/T 645-2007
-BYTE_GAP_S: Final = 0.5  # Tb
-LATENCY_S: Final = 0.2  # adapters and device servers hand bytes on in bundles
+BYTE_GAP_S: Final = 0.5  # Tb of DL/T 645-2007
 BITS_PER_CHARACTER: Final = 11
+REST_CHARACTERS: Final = 3.5  # between a reply and the next request, for transceivers to turn round
 MAX_PARTS: Final = 32  # replies in more frames than this are no answer to anything that is read here
 _TURNS_TO_EMPTY: Final = 16
-_SHORTEST_WAIT_S: Final = 0.001  # a rest that the clock cannot resolve would be waited for without end
-
-
-class NoReplyError(ReaderError):
-    """A meter did not answer in time, however often it was asked."""
+_REFUSED_WITH: Final = 1  # bytes in an error reply to a read; orders may be refused with more
 
 
 class RefusedError(ReaderError):
@@ -55,6 +52,7 @@ class Line:
         self._wake_up_bytes = wake_up_bytes
         self._byte_s = BITS_PER_CHARACTER / (port.baud or baud)
         self._decoder = Decoder()
+        self._rests_until_s = 0.0
 
     def now_us(self) -> int:
         """The host's UTC time."""
@@ -64,14 +62,20 @@ class Line:
         """The clock of the line's deadlines."""
         return self._port.monotonic_s()
 
-    async def ask_address(self, tries: int, source: str) -> str:
+    def habits(self) -> Habits:
+        """What is to be learnt of one more meter."""
+        return Habits(self._wake_up_bytes, self._byte_s)
+
+    async def ask_address(self, tries: int, source: str, habits: Habits) -> str:
         """The address of the only meter on the line.
 
         Raises:
             NoReplyError: there is none. LinkError: the line is gone.
         """
         try:
-            frame = await self._ask(Frame(WILDCARD, Function.READ_ADDRESS), None, tries, source)
+            frame = await self._ask(
+                Question(Frame(WILDCARD, Function.READ_ADDRESS)), "the address", tries, source, habits
+            )
         except RefusedError as refusal:
             raise NoReplyError(
                 f"{self._port.description}: the meter refuses to tell its address, with error {refusal.error:02X}; "
@@ -85,69 +89,116 @@ class Line:
             )
         return frame.address
 
-    async def idle(self, seconds: float) -> None:
-        """Let time pass; what comes without being asked for is counted.
+    async def read(
+        self,
+        address: str,
+        identifier: int,
+        tries: int,
+        source: str,
+        habits: Habits,
+        *,
+        more: bytes = b"",
+        dialect: Dialect = EDITION_2007,
+    ) -> bytes:
+        """The data of an identifier of 2007, from as many frames as the meter needs.
+
+        `more` is what the request carries after the identifier.
 
         Raises:
-            LinkError: the line is gone.
+            NoReplyError: no valid reply in time. RefusedError: the meter says no, or there is no such thing in its
+                edition. LinkError: the line is gone.
         """
-        until_s = self._port.monotonic_s() + seconds
-        while (left_s := until_s - self._port.monotonic_s()) > 0:
-            self._drop(await self._port.receive(max(left_s, _SHORTEST_WAIT_S)), None)
-
-    async def read(self, address: str, identifier: int, tries: int, source: str) -> bytes:
-        """The data of an identifier, from as many frames as the meter needs.
-
-        Raises:
-            NoReplyError: no valid reply in time. RefusedError: the meter says no. LinkError: the line is gone.
-        """
-        name = identifier_bytes(identifier)
-        frame = await self._ask(Frame(address, Function.READ, name), identifier, tries, source)
-        data = frame.data[IDENTIFIER_BYTES:]
+        what = f"{identifier:08X}"
+        question = dialect.question(address, identifier, more)
+        if question is None:
+            raise RefusedError(ErrorBit.NO_SUCH_DATA)
+        frame = await self._ask(question, what, tries, source, habits)
+        data = frame.data[len(question.begins) :]
         part = 0
         while frame.has_more:
             part += 1
             if part >= MAX_PARTS:
                 self._reject("too_many_parts", source, data[:MAX_FRAME_BYTES])
-                raise NoReplyError(f"{self._port.description}: {identifier:08X} has no end after {part} frames")
-            request = Frame(address, Function.READ_MORE, name + bytes([part]))
-            frame = await self._ask(request, identifier, tries, source, part)
-            data += frame.data[IDENTIFIER_BYTES:-1]
+                raise NoReplyError(f"{self._port.description}: {what} has no end after {part} frames")
+            question = dialect.question(address, identifier, part=part)
+            assert question is not None
+            # without numbers a part must not be asked for twice: nobody could tell which one came
+            frame = await self._ask(question, what, tries if question.ends else 1, source, habits)
+            data += frame.data[len(question.begins) : len(frame.data) - len(question.ends)]
         return data
 
-    async def _ask(
-        self, request: Frame, identifier: int | None, tries: int, source: str, part: int | None = None
-    ) -> Frame:
+    async def order(self, request: Frame, source: str) -> Frame | None:
+        """Send an order once, with all wake-up bytes, and return the reply to it; None when none came.
+
+        Raises:
+            LinkError: the line is gone.
+        """
+        await self._ready(source)
+        raw = encode(request, self._wake_up_bytes)
+        await self._port.send(raw)
+        reply = await self._reply(Question(request), len(raw) * self._byte_s, source, REPLY_WITHIN_S + LATENCY_S)
+        return None if reply is None else reply[0]
+
+    async def tell(self, request: Frame) -> None:
+        """Send a broadcast, which nobody answers.
+
+        Raises:
+            LinkError: the line is gone.
+        """
+        await self._ready(None)
+        raw = encode(request, self._wake_up_bytes)
+        await self._port.send(raw)
+        self._rests_until_s = self._port.monotonic_s() + (len(raw) + REST_CHARACTERS) * self._byte_s
+
+    def sending_s(self, request: Frame) -> float:
+        """How long a request is on the line that `order` or `tell` sends."""
+        return len(encode(request, self._wake_up_bytes)) * self._byte_s
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        await self._port.pause(seconds)
+
+    def stray(self, data: bytes) -> None:
+        """Count what came without being asked for."""
+        self._drop(data, None)
+
+    async def _ask(self, question: Question, what: str, tries: int, source: str, habits: Habits) -> Frame:
         for _ in range(tries):
-            await self._empty(source)
-            raw = encode(request, self._wake_up_bytes)
+            await self._ready(source)
+            raw = encode(question.request, habits.wake_up_bytes)
             await self._port.send(raw)
-            reply = await self._reply(request, identifier, len(raw) * self._byte_s, source, part)
-            if reply is not None:
-                return reply
-        what = "the address" if identifier is None else f"{identifier:08X}"
+            reply = await self._reply(question, len(raw) * self._byte_s, source, habits.delay.within_s)
+            if reply is None:
+                habits.missed()
+                continue
+            frame, delay_s = reply
+            habits.heard(delay_s)
+            if frame.is_error:
+                raise RefusedError(frame.data[0])
+            return frame
         times = "once" if tries == 1 else f"{tries} times"
         raise NoReplyError(
-            f"{self._port.description}: meter {request.address} was asked {times} for {what} and did not answer; "
-            "check its address, the wiring, and speed and parity of the line"
+            f"{self._port.description}: meter {question.request.address} was asked {times} for {what} and did not "
+            "answer; check its address, the wiring, and speed and parity of the line"
         )
 
     async def _reply(
-        self, request: Frame, identifier: int | None, sending_s: float, source: str, part: int | None
-    ) -> Frame | None:
-        """The reply to this request; all else that comes is counted and passed over."""
-        began_s = self._port.monotonic_s()
-        first_by_s = began_s + sending_s + REPLY_WITHIN_S + LATENCY_S
+        self, question: Question, sending_s: float, source: str, within_s: float
+    ) -> tuple[Frame, float] | None:
+        """The reply to this request, and how long it took to begin; all else that comes is counted and passed over."""
+        sent_s = self._port.monotonic_s() + sending_s
+        first_by_s = sent_s + within_s
         last_by_s = first_by_s + (MAX_FRAME_BYTES + OVERHEAD_BYTES) * self._byte_s + BYTE_GAP_S
         until_s = first_by_s
+        self._rests_until_s = sent_s
         while (left_s := min(until_s, last_by_s) - self._port.monotonic_s()) > 0:
             data = await self._port.receive(left_s)
             for frame in self._frames(data, source):
-                wrong = _mismatch(frame, request, identifier, part)
-                if wrong is None and frame.is_error:
-                    raise RefusedError(frame.data[0])
+                now_s = self._port.monotonic_s()
+                wrong = _mismatch(frame, question)
                 if wrong is None:
-                    return frame
+                    self._rests_until_s = now_s + REST_CHARACTERS * self._byte_s
+                    return frame, now_s - sent_s - (len(frame.data) + OVERHEAD_BYTES) * self._byte_s
                 if wrong:
                     self._reject(wrong, source, frame.data)
             if self._decoder.holds:  # a reply is on its way
@@ -156,8 +207,11 @@ class Line:
             self._reject("late", source, frame.data)
         return None
 
-    async def _empty(self, source: str) -> None:
-        """Count and drop what came without being asked for."""
+    async def _ready(self, source: str | None) -> None:
+        """Wait until the line rests; count and drop what came without being asked for."""
+        rest_s = self._rests_until_s - self._port.monotonic_s()
+        if rest_s > 0:
+            await self._port.pause(rest_s)
         for _ in range(_TURNS_TO_EMPTY):
             data = await self._port.receive(0)
             if not data:
@@ -180,8 +234,9 @@ class Line:
         self._report(Rejected(reason, sample=sample, source=source))
 
 
-def _mismatch(frame: Frame, request: Frame, identifier: int | None, part: int | None) -> str | None:
+def _mismatch(frame: Frame, question: Question) -> str | None:
     """Why a frame is not the reply; "" when it needs no counting, None when it is the reply."""
+    request = question.request
     if not frame.is_reply:
         return ""  # the echo of our own request
     if not matches(request.address, frame.address):
@@ -189,9 +244,11 @@ def _mismatch(frame: Frame, request: Frame, identifier: int | None, part: int | 
     if frame.function != request.function:
         return "foreign_function"
     if frame.is_error:
-        return None if len(frame.data) == 1 else "data_length"
-    if identifier is not None and frame.identifier != identifier:
+        is_read = bool(question.begins) or request.function == Function.READ_ADDRESS
+        right = len(frame.data) == _REFUSED_WITH if is_read else len(frame.data) >= _REFUSED_WITH
+        return None if right else "data_length"
+    if not frame.data.startswith(question.begins):
         return "foreign_identifier"
-    if part is not None and frame.data[IDENTIFIER_BYTES:][-1:] != bytes([part]):
+    if not frame.data.endswith(question.ends) or len(frame.data) < len(question.begins) + len(question.ends):
         return "foreign_part"
     return None

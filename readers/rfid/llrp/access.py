@@ -18,13 +18,15 @@ above 6 for writes are of LLRP 1.1, section 17.3.1.5.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final
 
 from readers.access import WORD_BYTES, AccessFault, Bank
-from readers.errors import DeviceRefusedError, FrameError
+from readers.credentials import credential
+from readers.errors import ConfigError, DeviceRefusedError, FrameError
 from readers.rfid.llrp.answers import Capabilities
 from readers.rfid.llrp.framing import parameters
 from readers.rfid.llrp.reports import EPC_96, EPC_DATA, READ_RESULT, TAG_REPORT_DATA, TID_OPSPEC, USER_OPSPEC
@@ -53,6 +55,7 @@ _SPEC: Final = Struct(">IHBBI")
 _ACTIVE_FLAG: Final = 0x80
 _RESULT: Final = Struct(">BHH")
 _BIT_COUNT: Final = Struct(">H")
+_PASSWORD: Final = re.compile(r"[0-9A-Fa-f]{8}")
 SUCCESS: Final = 0
 
 READ_FAULTS: Final[dict[int, tuple[AccessFault, str]]] = {
@@ -110,7 +113,25 @@ class TagResult:
     results: tuple[OpResult, ...]
 
 
-def reads(settings: LlrpSettings, can: Capabilities, *, fast_id: bool) -> Reads | None:
+def password_of(settings: LlrpSettings) -> int:
+    """The access password for reads along with the inventory, 32 bits; 0, which opens nothing, where none is set.
+
+    Raises:
+        ConfigError: the credential is missing, or holds no password.
+    """
+    name = settings.access_password_credential
+    if name is None:
+        return 0
+    text = credential(name)
+    if not _PASSWORD.fullmatch(text):
+        raise ConfigError(
+            f"access_password_credential: credential {name!r} has {len(text)} characters; an access password is "
+            "8 hex digits, as in 1A2B3C4D; write it into the credential"
+        )
+    return int(text, 16)
+
+
+def reads(settings: LlrpSettings, can: Capabilities, password: int, *, fast_id: bool) -> Reads | None:
     """What an AccessSpec must read along with the inventory; None for nothing.
 
     Raises:
@@ -125,7 +146,7 @@ def reads(settings: LlrpSettings, can: Capabilities, *, fast_id: bool) -> Reads 
             f"read_tid and read_user_words: the reader does {can.max_opspecs} operation at a time, these are "
             f"{operations}; leave one of them out"
         )
-    return Reads(tid_words, settings.read_user_words, settings.password)
+    return Reads(tid_words, settings.read_user_words, password)
 
 
 def background(what: Reads, rospec_id: int) -> dict[str, Any]:

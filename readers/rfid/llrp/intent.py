@@ -100,8 +100,8 @@ def batching_s(settings: LlrpSettings) -> float:
     return _DEFAULTS[settings.profile].report_within_s
 
 
-def plan(settings: LlrpSettings, can: Capabilities, version: int) -> Plan:
-    """Choose what to tell the reader.
+def plan(settings: LlrpSettings, can: Capabilities, version: int, password: int = 0) -> Plan:
+    """Choose what to tell the reader. `password` is the tags' access password, for reads along with the inventory.
 
     Raises:
         DeviceRefusedError: the reader cannot do what a setting asks; the message lists what it can.
@@ -129,7 +129,7 @@ def plan(settings: LlrpSettings, can: Capabilities, version: int) -> Plan:
         trigger=settings.trigger,
         inventory=vendors.inventory(settings, maker, any_channel=any_channel),
         report=vendors.report(settings, maker, can_phase=can.can_report_phase),
-        reads=access.reads(settings, can, fast_id=vendors.uses_fast_id(settings, maker)),
+        reads=access.reads(settings, can, password, fast_id=vendors.uses_fast_id(settings, maker)),
     )
     if version >= VERSION_1_1 and settings.report_every_n is None:
         return by_time

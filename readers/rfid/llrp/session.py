@@ -37,10 +37,15 @@ _ENDED: Final = "End_of_ROSpec"
 
 
 class Session:
-    """What is known of one reader during one connection."""
+    """What is known of one reader during one connection.
+
+    Raises:
+        ConfigError: the credential of the tags' access password is missing or wrong.
+    """
 
     def __init__(self, settings: LlrpSettings, port: Port, report: Report) -> None:
         self._settings = settings
+        self._password = access.password_of(settings)
         self._port = port
         self._report = report
         self._conditions = Conditions(report)
@@ -73,7 +78,7 @@ class Session:
         if extras.enable:
             await connection.demand(control.enable_impinj_extensions())
         await self._look_around(can, extras)
-        what = intent.plan(self._settings, can, connection.version)
+        what = intent.plan(self._settings, can, connection.version, self._password)
         # First what the reader kept while nobody listened: its ROSpecs are deleted only afterwards.
         await connection.enable_events_and_reports()
         await connection.ask_for_reports()

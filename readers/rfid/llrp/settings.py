@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from readers.credentials import CredentialName
 from readers.driver import DriverSettings
 
 TAG_FOCUS_SESSION: Final = 1  # the only session in which a tag can be kept from answering again
@@ -159,11 +160,9 @@ class LlrpSettings(DriverSettings):
     read_user_words: int = Field(
         default=0, ge=0, le=64, description="read so many 16-bit words of user memory of each tag along with its EPC"
     )
-    access_password: str = Field(
-        default="00000000",
-        pattern="^[0-9A-Fa-f]{8}$",
-        repr=False,
-        description="access password of the tags for these reads, 8 hex digits",
+    access_password_credential: CredentialName | None = Field(
+        default=None,
+        description="name of the credential with the access password of the tags for these reads, 8 hex digits",
     )
     search_mode: SearchMode | None = Field(
         default=None, description="Impinj: how it goes through the tags; default `dual_target`"
@@ -217,8 +216,3 @@ class LlrpSettings(DriverSettings):
     def antenna_ports(self) -> tuple[int, ...] | None:
         """The antenna ports that will be read."""
         return self.antennas
-
-    @property
-    def password(self) -> int:
-        """The access password as the air protocol has it."""
-        return int(self.access_password, 16)

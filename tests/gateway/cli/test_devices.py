@@ -9,6 +9,8 @@ import jsonschema
 import pytest
 
 from readers.registry import drivers
+from readers.tagdata.cards import CardIdentity
+from simulator.cards.ascii_line import serve as serve_cards
 from simulator.device import Sighting
 from simulator.rfid.m100 import serve
 from simulator.server import DeviceServer
@@ -45,6 +47,36 @@ def test_probe_and_record_of_a_reader_that_answers_and_one_that_does_not(tmp_pat
     assert 'driver = "m100"' in file.read_text()
     assert gone.returncode == 1
     assert "check address, cable and power" in gone.stderr
+
+
+class OneCard:
+    def present(self, antenna_port: int, now_us: int) -> Sequence[CardIdentity]:
+        return [CardIdentity.from_text("em4100:0100D507D0")] if antenna_port and now_us else []
+
+
+def test_a_card_reader_is_recorded_only_when_that_is_said(tmp_path: Path) -> None:
+    table = (
+        '[[reader]]\nname = "door"\ndriver = "ascii_line"\nport = "tcp://127.0.0.1:{}"\n'
+        'settings = {{ format = "rdm6300" }}\n'
+    )
+    file = tmp_path / "conversation.toml"
+
+    async def go() -> list[subprocess.CompletedProcess[str]]:
+        async with DeviceServer(lambda port: serve_cards(port, OneCard())) as server:
+            config = ("--config", str(site_file(tmp_path, more=table.format(server.port))))
+            record = ("record", "door", "--for", "1s", "--to", str(file), *config)
+            refused = await asyncio.to_thread(tagwharf, *record)
+            assert not file.exists()
+            return [refused, await asyncio.to_thread(tagwharf, *record, "--with-card-numbers")]
+
+    refused, recorded = asyncio.run(go())
+    assert refused.returncode == 2
+    assert "door reads cards" in refused.stderr
+    assert "say --with-card-numbers" in " ".join(refused.stderr.split())
+    assert recorded.returncode == 0, recorded.stderr
+    assert "em4100:0100D507D0" in file.read_text()
+    assert "card em4100 whole, 5 bytes, hidden" in recorded.stdout
+    assert "0100D507D0" not in recorded.stdout
 
 
 def test_readers_lists_each_driver() -> None:

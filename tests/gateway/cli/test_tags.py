@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.device import TagMemory
+from simulator.gen2_memory import epc_of
+from simulator.llrp.identities import zebra_fx9600
+from simulator.llrp.reader import SimulatedReader
 from simulator.rfid.m100 import serve
 from simulator.server import DeviceServer
 from tests.gateway.cli.command import site_file, tagwharf
@@ -39,7 +41,8 @@ def before(
 
 
 def lying(*epcs: str) -> Shelf:
-    return Shelf(*(memory(bytes.fromhex(epc), TID[:-1] + bytes([number])) for number, epc in enumerate(epcs)))
+    tids = (TID[:-1] + bytes([number]) for number in range(len(epcs)))
+    return Shelf(*(memory(bytes.fromhex(epc), tid, room_bytes=62) for epc, tid in zip(epcs, tids, strict=True)))
 
 
 def test_decode_tells_what_an_epc_says() -> None:
@@ -111,7 +114,7 @@ def test_write_gives_the_tag_its_epc_and_keeps_a_record(tmp_path: Path) -> None:
     (done,) = before(shelf, tmp_path, ["write", "desk", "--to", "urn:epc:tag:sgtin-96:3.0614141.812345.6789", "--yes"])
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"verified: {OLD} -> {NEW}, PC 3000: read back, the TID is the same")
-    assert Shelf.epc(shelf.tags[0]).hex().upper() == NEW
+    assert epc_of(shelf.tags[0]).hex().upper() == NEW
     lines = (tmp_path / "state" / "tag-writes.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == ["meant", "outcome"]
 
@@ -121,7 +124,7 @@ def test_write_asks_first(tmp_path: Path) -> None:
     (done,) = before(shelf, tmp_path, ["write", "desk", "--to-hex", NEW])
     assert done.returncode == 1
     assert "desk: write 3074257BF7194E4000001A85 to the only tag there?" in done.stderr
-    assert Shelf.epc(shelf.tags[0]).hex().upper() == OLD
+    assert epc_of(shelf.tags[0]).hex().upper() == OLD
 
 
 def test_write_of_an_epc_of_another_length(tmp_path: Path) -> None:
@@ -130,7 +133,7 @@ def test_write_of_an_epc_of_another_length(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     written = json.loads(done.stdout)
     assert (written["result"], written["pc"], written["new_epc"]) == ("verified", "29A9", "DC20D3455CF0D74CF8CE")
-    assert Shelf.epc(shelf.tags[0]).hex().upper() == "DC20D3455CF0D74CF8CE"
+    assert epc_of(shelf.tags[0]).hex().upper() == "DC20D3455CF0D74CF8CE"
 
 
 def test_write_with_several_tags_writes_none(tmp_path: Path) -> None:
@@ -144,15 +147,32 @@ def test_write_with_several_tags_writes_none(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "several_tags: 2 tags are here" in done.stderr
     assert chosen.returncode == 0, chosen.stderr
-    assert [Shelf.epc(tag).hex().upper() for tag in shelf.tags] == [NEW, "E20000000000000000000002"]
+    assert [epc_of(tag).hex().upper() for tag in shelf.tags] == [NEW, "E20000000000000000000002"]
 
 
 def test_write_to_a_locked_tag_fails_and_says_so(tmp_path: Path) -> None:
-    tag = memory(bytes.fromhex(OLD), TID)
-    locked = TagMemory(tag.epc_bank, tag.tid, tag.user, tag.reserved, locked_banks=frozenset({1}))
-    (done,) = before(Shelf(locked), tmp_path, ["write", "desk", "--to-hex", NEW, "--yes"])
+    shelf = Shelf(memory(bytes.fromhex(OLD), TID, locked={1}))
+    (done,) = before(shelf, tmp_path, ["write", "desk", "--to-hex", NEW, "--yes"])
     assert done.returncode == 1
     assert done.stdout.startswith(f"failed: {OLD} -> {NEW}")
+
+
+def test_reads_that_were_lost_by_the_work_are_told(tmp_path: Path) -> None:
+    table = TABLE.replace("m100", "llrp")
+
+    async def go() -> list[Done]:
+        device = SimulatedReader(zebra_fx9600(), lying(OLD))
+        async with DeviceServer(device.serve) as server:
+            config = ("--config", str(site_file(tmp_path, more=table.format(server.port))))
+            await asyncio.to_thread(tagwharf, "probe", "desk", "--for", "2s", *config)  # leaves it reading, as the edge
+            await asyncio.sleep(1.0)
+            return [await asyncio.to_thread(tagwharf, "tag", "read", "desk", *config) for _ in range(2)]
+
+    first, second = asyncio.run(go())
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert first.stderr.startswith("warning: desk: ")
+    assert "reads that it had kept for the gateway were thrown away" in first.stderr
+    assert second.stderr == ""
 
 
 def test_a_reader_that_is_away(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import traceback
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from gateway.commissioning.probe import SHOWN, Findings, probe, record
 from gateway.config.models import IdentityStyle, Reader
 from gateway.identity import Identities
-from readers.errors import LinkError
+from readers.driver import Kind, Report
+from readers.errors import FrameError, LinkError
 from readers.obis import ObisCode
 from readers.observations import (
     Condition,
@@ -27,7 +29,7 @@ from readers.quantities import Quantity
 from simulator.device import Sighting
 from simulator.rfid.m100 import serve
 from simulator.server import DeviceServer
-from tests.support.card_readers import CANARY, PIN, card_reads, leaks
+from tests.support.card_readers import CANARY, PIN, Act, card_reads, install, leaks
 
 EPC = bytes.fromhex("30751FEB705C5904E3D50D70")
 
@@ -147,6 +149,98 @@ def test_cards_are_shown_as_the_site_names_them(identities: Identities | None, s
     if identities is None or identities.style is IdentityStyle.KEYED:
         assert leaks("\n".join(lines).encode()) == []
     assert PIN not in lines[1]
+
+
+RAW = Identities(IdentityStyle.RAW)
+NUMBER = CANARY.partition(":")[2]
+NUMBERS: dict[str, str] = {}
+
+
+def door(port: int) -> Reader:
+    return Reader(name="door", driver="scripted_card", port=f"tcp://127.0.0.1:{port}")
+
+
+async def quiet(port: object) -> None:
+    """A device that the scripted driver never asks."""
+    del port
+    await asyncio.sleep(60)
+
+
+def probed(act: Act, monkeypatch: pytest.MonkeyPatch, identities: Identities | None) -> str:
+    install(monkeypatch, act)
+
+    async def go() -> Findings:
+        async with DeviceServer(quiet) as server:
+            return await probe(door(server.port), 0.3, identities)
+
+    return "\n".join(asyncio.run(go()).lines())
+
+
+async def complain(report: Report) -> None:
+    report(Condition("unknown_card", active=True, key=NUMBER, detail=f"the card {NUMBER} is damaged"))
+    raise FrameError("checksum", "should be 40", bytes.fromhex(NUMBER))
+
+
+def test_conditions_and_trouble_of_a_card_reader_hold_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for identities in (None, Identities(IdentityStyle.KEYED), Identities(IdentityStyle.KEYED, b"0123456789abcdef")):
+        text = probed(complain, monkeypatch, identities)
+        assert leaks(text.encode()) == []
+        assert "trouble: checksum: should be 40 in ..." in text
+        assert "unknown_card ...: the card ... is damaged" in text
+
+
+def test_a_site_that_names_cards_by_number_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = probed(complain, monkeypatch, RAW)
+    assert f"the card {NUMBER} is damaged" in text
+    assert "should be 40 in 04 CA 7A" in text
+
+
+async def fail(report: Report) -> None:
+    del report
+    try:
+        NUMBERS[NUMBER]
+    except KeyError as error:
+        raise ValueError(f"no such card: {NUMBER}") from error
+
+
+async def leave(report: Report) -> None:
+    del report
+
+
+def test_a_fault_of_a_card_driver_holds_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        RuntimeError, match=r"driver scripted_card has a fault: it ended with ValueError: no such"
+    ) as hidden:
+        probed(fail, monkeypatch, None)
+    shown = "".join(traceback.format_exception(hidden.value))
+    assert leaks(shown.encode()) == []
+    assert "in fail" in shown
+    with pytest.raises(RuntimeError, match=f"no such card: {NUMBER}") as told:
+        probed(fail, monkeypatch, RAW)
+    assert isinstance(told.value.__cause__, ValueError)
+    with pytest.raises(RuntimeError, match="has a fault: it returned"):
+        probed(leave, monkeypatch, None)
+
+
+def test_a_recording_of_cards_is_for_its_owner_and_the_screen_shows_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def present(report: Report) -> None:
+        report(card_reads(CANARY, keys=PIN))
+        await asyncio.sleep(60)
+
+    install(monkeypatch, present)
+    file = tmp_path / "door.toml"
+
+    async def go() -> Findings:
+        async with DeviceServer(quiet) as server:
+            return await record(door(server.port), 0.3, file)
+
+    findings = asyncio.run(go())
+    assert findings.kind is Kind.CARD
+    assert leaks("\n".join(findings.lines()).encode()) == []
+    assert CANARY in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_findings_list_few_tags_of_many_and_say_when_none_came() -> None:

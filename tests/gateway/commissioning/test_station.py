@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
+from gateway.commissioning.probe import probe
 from gateway.commissioning.station import opened
 from gateway.config.models import Reader
 from readers.access import Bank
 from readers.errors import ConfigError, LinkError
+from simulator.llrp.identities import zebra_fx9600
+from simulator.llrp.reader import SimulatedReader
 from simulator.rfid.m100 import serve
 from simulator.server import DeviceServer
 from tests.support.broker import free_port
@@ -29,6 +33,23 @@ def test_a_station_works_on_tags_and_lets_go_of_the_reader() -> None:
                     assert await station.read(EPC, Bank.TID, 0, 6) == TID
 
     asyncio.run(go())
+
+
+def test_reads_that_the_reader_had_kept_for_the_gateway_are_told() -> None:
+    async def go() -> list[str]:
+        told: list[str] = []
+        device = SimulatedReader(zebra_fx9600(), Shelf(memory(EPC, TID)))
+        async with DeviceServer(device.serve) as server:
+            yard = desk(server.port, "llrp")
+            assert (await probe(yard, 2.0)).heard
+            await asyncio.sleep(1.0)  # the gateway is stopped, the reader reads on
+            for _ in range(2):  # the second time nothing had been kept
+                async with opened(yard, told.append) as station:
+                    assert [tag.epc for tag in await station.inventory(0.5)] == [EPC]
+        return told
+
+    (warning,) = asyncio.run(go())
+    assert re.match(r"desk: \d+ reads that it had kept for the gateway were thrown away", warning)
 
 
 async def enter(reader: Reader) -> None:

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 from gateway.commissioning.walktest import MOST_TAGS, WalkTest, as_markdown
+from gateway.identity import redacted
 from readers.observations import (
     CardRead,
     CardReads,
@@ -44,6 +47,16 @@ def test_the_screen_shows_each_antenna_with_its_last_seconds() -> None:
     assert "\x1b" not in condition
     test.take(Condition("antenna_disconnected", active=False, key="2"), 2 * S)
     assert len(test.lines(3 * S)) == 2
+
+
+def test_texts_of_a_card_reader_are_shown_as_far_as_they_may_be() -> None:
+    test = WalkTest("door", "osdp", {}, began_us=0, shown=redacted)
+    told = Condition("unknown_card", active=True, key="04CA7A12F0AD9B", detail="the card 04 CA 7A 12 is damaged")
+    test.take(told, 0)
+    assert test.lines(S)[1:] == ["warning: unknown_card ...: the card ... is damaged"]
+    assert test.report(S)["conditions"][0]["detail"] == "the card ... is damaged"
+    test.take(replace(told, active=False), S)
+    assert test.report(S)["conditions"] == []
 
 
 def test_only_the_tag_that_was_asked_for_is_counted() -> None:

@@ -37,6 +37,21 @@ def test_two_names_of_one_serial_line_are_one_link(tmp_path: Path) -> None:
         loaded(tmp_path, readers)
 
 
+PCSC = '[[reader]]\nname = "{name}"\ndriver = "pcsc"\nport = "pcsc:{reader}"\n'
+
+
+def test_two_readers_of_the_pcsc_daemon_are_two_links(tmp_path: Path) -> None:
+    names = ("ACS ACR122U PICC Interface 00 00", "ACS ACR122U PICC Interface 01 00", "//[desk]", "acs acr122u")
+    readers = "".join(PCSC.format(name=f"r{n}", reader=name) for n, name in enumerate(names))
+    assert [reader.port.removeprefix("pcsc:") for reader in loaded(tmp_path, readers).reader] == list(names)
+
+
+def test_one_reader_of_the_pcsc_daemon_is_one_link_however_its_name_is_spaced(tmp_path: Path) -> None:
+    readers = PCSC.format(name="a", reader="ACR122U") + PCSC.format(name="b", reader=" ACR122U ")
+    with pytest.raises(ConfigError, match=r'reader\[b\].port = "pcsc: ACR122U ": reader a is on this port already'):
+        loaded(tmp_path, readers)
+
+
 def test_nothing_to_warn_of_on_loopback(tmp_path: Path) -> None:
     sink = '[[sink]]\nkind = "influxdb"\nname = "main"\nurl = "http://127.0.0.1:8086"\n'
     assert warnings(loaded(tmp_path, READER.format(name="a", port="/dev/ttyUSB0") + sink)) == []
@@ -52,6 +67,34 @@ def test_unencrypted_links_beyond_loopback_are_warned_of(tmp_path: Path) -> None
         'mqtt.host = "broker.example": the password and all data cross the network unencrypted; add a [mqtt.tls] table',
         "no [[reader]]: this edge daemon will read nothing",
     ]
+
+
+MQTT = '[[reader]]\nname = "a"\ndriver = "zebra_iotc"\nport = "{port}"\n'
+
+
+def test_a_user_and_tls_go_with_the_ports_of_brokers(tmp_path: Path) -> None:
+    login, tls = 'login = { user = "gate" }\n', 'tls = { server_name = "x" }\n'
+    site = loaded(tmp_path, MQTT.format(port="mqtts://10.0.0.1/t") + login + tls)
+    assert site.reader[0].login is not None
+    assert site.reader[0].login.password_credential == "reader-password"
+    with pytest.raises(ConfigError, match=r"reader\[a\].tls: is of use with a mqtts:// port only; write port = mqtts"):
+        loaded(tmp_path, MQTT.format(port="mqtt://10.0.0.1/t") + tls)
+    with pytest.raises(ConfigError, match=r"reader\[a\].login: is of use with mqtt:// and mqtts:// ports only"):
+        loaded(tmp_path, MQTT.format(port="tcp://10.0.0.1:1") + login)
+    secret = 'login = { user = "gate", password = "canary" }\n'
+    with pytest.raises(ConfigError, match=r"password = \*\*\*: .* name it here: password_credential") as caught:
+        loaded(tmp_path, MQTT.format(port="mqtt://10.0.0.1/t") + secret)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_password_to_a_broker_beyond_loopback_is_warned_of(tmp_path: Path) -> None:
+    login = 'login = { user = "gate" }\n'
+    unencrypted = "the password and all data cross the network unencrypted; use mqtts://"
+    assert warnings(loaded(tmp_path, MQTT.format(port="mqtt://10.0.0.1/t") + login)) == [
+        f'reader[a].port = "mqtt://10.0.0.1/t": {unencrypted}'
+    ]
+    for port, more in (("mqtts://10.0.0.1/t", login), ("mqtt://127.0.0.1/t", login), ("mqtt://10.0.0.1/t", "")):
+        assert warnings(loaded(tmp_path, MQTT.format(port=port) + more)) == []
 
 
 async def silence(report: Report) -> None:

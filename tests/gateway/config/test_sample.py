@@ -31,8 +31,8 @@ def test_every_commented_setting_is_valid_together(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
     for name in ("assets.csv", "ca.pem"):
         (tmp_path / name).touch()
-    # A serial line's settings do not go with a tls:// port.
-    path.write_text(uncommented(without=("line",)))
+    # The settings of a serial line and of a broker do not go with a tls:// port.
+    path.write_text(uncommented(without=("line", "login")))
     site = load_site(path)
     assert [rule.shape for rule in site.rule] == ["match", "hold"]
     assert [sink.kind for sink in site.sink] == ["journal", "influxdb"]
@@ -46,7 +46,7 @@ def test_sample_has_every_key_and_the_defaults_are_the_defaults() -> None:
         models = getattr(site, name)
         pairs = zip(models, raw[name], strict=True) if isinstance(models, list) else [(models, raw[name])]
         tables.extend(pairs)
-    assert len(tables) == 7 + 7
+    assert len(tables) == 9 + 7
     for model, table in tables:
         assert table.keys() == type(model).model_fields.keys()
         for key, field in type(model).model_fields.items():

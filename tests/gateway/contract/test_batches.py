@@ -24,6 +24,7 @@ from gateway.contract.batches import (
     item_count,
     kind_of,
     outline,
+    sent_late,
 )
 
 HEAD = {"gateway": "edge-1", "epoch": 1, "sequence": 2, "ordinal": 3, "device": "gate-1", "received_at_us": 4}
@@ -47,6 +48,19 @@ def test_what_is_encoded_is_decoded(reads: list[TagRead], offset_us: int) -> Non
     batch = ReadBatch(**HEAD, reads=reads, clock_offset_us=offset_us)  # type: ignore[arg-type]  # str and int by name
     assert decode(encode(batch)) == batch
     assert item_count(batch) == len(reads)
+
+
+@given(READS, st.integers(-NUMBER_MOST, NUMBER_MOST))
+def test_a_batch_says_when_it_was_sent_only_if_it_had_waited(reads: list[TagRead], sent_at_us: int) -> None:
+    batch = ReadBatch(**HEAD, reads=reads)  # type: ignore[arg-type]  # str and int by name
+    payload = encode(batch)
+    assert b"sent_at_us" not in payload
+    assert decode(payload).waited_us == 0
+    late = decode(sent_late(payload, sent_at_us))
+    assert (late.sent_at_us, late.waited_us) == (sent_at_us, sent_at_us - HEAD["received_at_us"])  # type: ignore[operator]  # as above
+    assert outline(sent_late(payload, sent_at_us), "why").waited_us == late.waited_us
+    late.sent_at_us = msgspec.UNSET
+    assert late == batch
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=3))

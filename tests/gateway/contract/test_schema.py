@@ -21,6 +21,7 @@ from gateway.contract.batches import (
     TickBatch,
     encode,
 )
+from gateway.contract.commands import Command, Outcome
 from gateway.contract.events import Alarm, Event, Evidence
 from gateway.contract.flow import Ack, Resume, RulesStatus
 from gateway.contract.ledger import Account, EdgeLedger, PointAccount, RulesLedger
@@ -63,6 +64,30 @@ MESSAGES: list[msgspec.Struct] = [
         message="m",
         evidence=EVIDENCE,
     ),  # one message, one line
+    Command(
+        id="01J0000000000000000000000A",
+        gateway="edge-1",
+        issued_at_us=1,
+        expires_at_us=2,
+        by="anna",
+        kind="confirm",
+        device="m",
+        point="relay",
+        action="trip",
+        nonce="0" * 16,
+        signature="0" * 64,
+    ),
+    Outcome(
+        gateway="edge-1",
+        id="01J0000000000000000000000A",
+        state="verified",
+        at_us=1,
+        device="m",
+        point="relay",
+        shows={"is_closed": False, "current_a": "0.0"},
+        audit_sequence=1,
+        audit_hash="0" * 64,
+    ),
     Ack(gateway="edge-1", epoch=1, session="s", sequence=1, received=2, resend_from=2, judged={"reads": 1}),
     Resume(gateway="edge-1", epoch=1, from_sequence=4),
     RulesStatus(session="s", online=True),
@@ -155,6 +180,7 @@ def test_channels_are_the_topics_that_the_code_uses() -> None:
     topics = Topics("{site}")
     assert {f"{topics.root}/{channel.address}" for channel in CHANNELS} == {
         *(topics.device("{device}", kind) for kind in ("reads", "cards", "readings", "signals", "status")),
+        *(topics.device("{device}", kind) for kind in ("command", "outcome")),
         topics.device("{gateway}", "tick"),
         topics.ack("{gateway}"),
         topics.resume("{gateway}"),

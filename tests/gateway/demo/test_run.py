@@ -38,6 +38,13 @@ def test_a_short_demonstration_finds_everything_and_loses_nothing(
         "weighbridge",
     }
     assert "passages detected" in said
+    orders = [(each["device"], each["action"], each["state"]) for each in made["control"]["orders"]]
+    assert orders == [("feeder-7", "trip", "verified"), ("feeder-7", "close", "verified")]
+    trail = [each["state"] for each in made["control"]["audit"]["trail"]]
+    assert trail == ["armed", "sending", "verified"] * 2
+    feeder = made["meters"]["feeder-7"]
+    assert sorted(feeder["by_tariff_wh"]) == ["1", "2", "3", "4"]
+    assert float(feeder["active_demand_w"]) > 0
 
 
 def test_a_demonstration_without_its_broker_fails_with_a_reason(

@@ -9,7 +9,7 @@ from gateway.config.models import Acknowledge, Mqtt
 from gateway.contract.batches import ReadBatch, StatusBatch, decode
 from gateway.contract.ledger import EdgeLedger, decode_edge_ledger
 from gateway.contract.topics import Topics
-from gateway.edge.intake import Intake
+from gateway.edge.intake import Intake, now_us
 from gateway.edge.journal import Journal
 from gateway.edge.ledger import edge_ledger
 from gateway.edge.publish import Publisher
@@ -198,6 +198,31 @@ def test_a_backlog_comes_from_the_disk_of_a_former_life(broker: Broker, tmp_path
             assert epcs(peer) == [f"{n:08X}" for n in [*range(700), *range(10)]]
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_what_waited_says_when_it_was_sent(broker: Broker, tmp_path: Path) -> None:
+    async def main() -> None:
+        began_us = now_us()
+        async with opened(tmp_path / "journal") as journal:
+            before = Edge(journal, broker.settings)
+            for age_s in (3_600, 60):
+                before.report(TagReads.of(began_us - age_s * 1_000_000, TagRead(b"\x00\x01")))
+                before.intake.flush()
+            await journal.flush()
+        peer = Peer(SITE, GATEWAY)
+        serving = asyncio.create_task(peer.serve(broker.settings, 0.01))
+        async with edge(tmp_path, broker.settings) as made:
+            await judged(made, 2)
+            made.report(TagReads.of(now_us(), TagRead(b"\x00\x01")))
+            made.intake.flush()
+            await judged(made, 3)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        waited_s = [batch.waited_us / 1e6 for batch in peer.batches if isinstance(batch, ReadBatch)]
+        assert waited_s == [pytest.approx(3_600, abs=30), pytest.approx(60, abs=30), 0]
+        assert all(began_us <= batch.received_at_us + batch.waited_us <= now_us() for batch in peer.batches)
 
     asyncio.run(main())
 

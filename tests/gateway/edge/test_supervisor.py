@@ -10,9 +10,10 @@ from gateway.config.models import Reader
 from gateway.edge.intake import Intake
 from gateway.edge.supervisor import BACKOFF_MOST_S, Backoff, Supervisor
 from gateway.health import Health
+from readers.control import Attempt, ControlPoint, Fate, Order, Shown
 from readers.driver import DriverSettings, DriverSpec, Kind, Port, Report
 from readers.errors import ConfigError, DeviceRefusedError, FrameError, LinkError, ReaderBusyError
-from readers.observations import Watching
+from readers.observations import Observation, Watching
 from readers.ports.memory import MemoryPort
 from tests.gateway.edge.support import GATEWAY, opened
 from tests.support.card_readers import CANARY, PIN, card_reads, leaks, logged
@@ -261,3 +262,87 @@ def test_no_number_of_a_card_is_told_or_logged(
         supervise(tmp_path, monkeypatch, act, body, kind=Kind.CARD)
     assert leaks(said.getvalue().encode()) == []
     assert leaks(b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())) == []
+
+
+class Switch(Scripted):
+    """A driver that can be ordered about."""
+
+    def control_points(self) -> tuple[ControlPoint, ...]:
+        return ()
+
+    async def observe(self, source: str | None, point: str) -> Shown:
+        raise LinkError(f"{source} {point}")
+
+    async def attempt(self, order: Order) -> Attempt:
+        return Attempt(Fate.NOT_SENT, order.point)
+
+    def is_done(self, order: Order, before: Shown, after: Shown) -> bool | None:
+        raise NotImplementedError(order, before, after)
+
+
+def test_the_driver_that_talks_now_can_be_controlled_and_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.edge.supervisor.BACKOFF_FIRST_S", 0.02)
+    made: list[Switch] = []
+    heard: list[Observation] = []
+
+    async def main() -> None:
+        end = asyncio.Event()
+
+        async def act(report: Report) -> None:
+            report(Watching(frozenset({1})))
+            await end.wait()
+            end.clear()
+            raise LinkError("cut")
+
+        def make(_: DriverSettings) -> Switch:
+            made.append(Switch(act))
+            return made[-1]
+
+        async def open_port(reader: Reader) -> Port:
+            assert reader.name == "gate"
+            return MemoryPort("memory")
+
+        health = Health("edge")
+        async with opened(tmp_path) as journal:
+            supervisor = Supervisor(
+                Reader.model_validate({"name": "gate", "driver": "switch", "port": "tcp://x"}),
+                DriverSpec("switch", Kind.RFID, DriverSettings, make, "for tests", tcp_port=1),
+                DriverSettings(),
+                Intake(GATEWAY, journal, health),
+                health,
+                opener=open_port,
+                listener=heard.append,
+            )
+            assert not isinstance(supervisor.controllable, Switch)
+            running = asyncio.create_task(supervisor.run())
+            for _ in range(2):
+                async with asyncio.timeout(5):
+                    while supervisor.controllable is None:
+                        await asyncio.sleep(0.001)
+                assert supervisor.controllable is made[0]
+                end.set()
+                async with asyncio.timeout(5):
+                    while supervisor.controllable is not None:
+                        await asyncio.sleep(0.001)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            assert not isinstance(supervisor.controllable, Switch)
+            assert supervisor.watched.devices["gate"].reconnects >= 1
+
+    asyncio.run(main())
+    assert heard[:2] == [Watching(frozenset({1}))] * 2
+    assert len(made) == 1, "one driver for all links of its reader"
+
+
+def test_a_driver_that_only_reads_is_not_controllable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(report: Report) -> None:
+        report(Watching(frozenset({1})))
+        await asyncio.sleep(100)
+
+    async def body(bench: Bench) -> None:
+        async with asyncio.timeout(5):
+            while bench.status[0] != "online":
+                await asyncio.sleep(0.001)
+        assert bench.supervisor.controllable is None
+
+    supervise(tmp_path, monkeypatch, act, body)

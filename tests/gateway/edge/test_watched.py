@@ -28,8 +28,9 @@ def test_online_only_after_the_device_has_spoken() -> None:
     assert (device.state, device.watched) == ("offline", ())
     watched.link_failed("connecting", "", 1)
     assert device.state == "offline"
-    watched.observe(DeviceInfo(model="R700"), 2)
+    watched.observe(DeviceInfo(model="R700", serial="37022"), 2)
     assert (device.state, device.watched, device.since_us) == ("online", (), 2)
+    assert device.batch("edge-1", 2).serial == "37022"
     watched.observe(Watching(frozenset({2, 1})), 3)
     assert device.watched == ("point-1", "point-2")
     assert watched.watched == ["point-1", "point-2"]

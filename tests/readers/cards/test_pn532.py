@@ -19,6 +19,7 @@ from readers.tagdata.cards import CardIdentity
 from simulator.cards.pn532 import Module, serve
 from simulator.faults import Fault, Kind
 from simulator.faulty_port import FaultyPort
+from tests.support.bad_lines import garble
 from tests.support.talk import US_PER_S, talk
 
 SHORT, LONG = CardIdentity.from_text("nfca:1EA68671"), CardIdentity.from_text("nfca:00FF00FFD500FF")
@@ -103,19 +104,6 @@ def test_what_names_no_card_is_refused_once_for_each_presentation() -> None:
 def test_a_module_that_never_slept_and_one_that_must_be_woken() -> None:
     for sleeps in (False, True):
         assert reads(listen(5, module=Module(sleeps=sleeps)))
-
-
-def garble(rng: Random, share: float, data: bytes) -> list[bytes]:
-    """Some chunks lose a byte, some get a wrong bit, some come with noise."""
-    dice = rng.random()
-    if dice > share or not data:
-        return [data]
-    at = rng.randrange(len(data))
-    if dice < share / 3:
-        return [data[:at] + data[at + 1 :]]
-    if dice < 2 * share / 3:
-        return [data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]]
-    return [rng.randbytes(rng.randrange(1, 30)), data]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -69,8 +69,9 @@ def test_a_record_without_end_is_bounded_and_counted_once() -> None:
 
 def test_what_the_port_has_dropped_is_counted_by_its_reason() -> None:
     decoder = Decoder(parse_impinj)
-    assert decoder.feed(b"\x1e\x1aoverflow\n\x1e\x1atoo_long\n\x1e\x1a\xff\n\x1e\x1amade up\n") == []
-    assert decoder.take_rejects() == {"overflow": 1, "too_long": 1, "json": 2}
+    noted = b"\x1e\x1aoverflow 12\n\x1e\x1atoo_long 1\n\x1e\x1aretained 2\n"
+    assert decoder.feed(noted + b"\x1e\x1a\xff\n\x1e\x1amade_up 3\n\x1e\x1aoverflow\n\x1e\x1aoverflow 0\n") == []
+    assert decoder.take_rejects() == {"overflow": 12, "too_long": 1, "retained": 2, "json": 4}
 
 
 def test_good_objects_of_an_array_are_kept() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from readers.codecs.iot_json import Event, State, encode
-from readers.codecs.iot_listener import Listener
-from readers.codecs.iot_messages import encode_impinj, parse_impinj
-from readers.observations import Rejected, TagRead, TagReads, Watching
+from readers.codecs.iot_listener import NO_ANTENNA, Listener, StatusMessage
+from readers.codecs.iot_messages import encode_impinj, encode_zebra, parse_impinj, parse_zebra
+from readers.observations import Condition, Rejected, TagRead, TagReads, Watching
 
 START_US = 1_767_225_600_000_000
 READ = TagRead(b"\x30", 2, last_seen_us=START_US)
@@ -26,6 +28,56 @@ def test_a_state_or_a_tag_proves_that_the_inventory_runs() -> None:
     by_tag = listener()
     said = by_tag.take(line(0, READ), START_US + 5, 0.0)
     assert said == [Watching(frozenset({2})), TagReads.of(START_US + 5, READ, clock_offset_us=5)]
+
+
+def test_an_inventory_that_stops_and_starts_in_one_message_is_watched_on() -> None:
+    listening = listener(1)
+    listening.take(line(0, state=State.RUNNING), START_US, 0.0)
+    assert listening.take(line(1, state=State.IDLE) + line(2, state=State.RUNNING), START_US, 2.0) == []
+    assert listening.take(line(3, state=State.IDLE), START_US, 3.0) == [Watching()]
+
+
+def beat(*disconnected: int, state: State = State.RUNNING) -> bytes:
+    connected = frozenset(range(1, 9)) - set(disconnected)
+    return encode(encode_zebra(Event(START_US, state=state, connected=connected, disconnected=frozenset(disconnected))))
+
+
+def test_an_antenna_that_is_not_there_is_not_watched() -> None:
+    listening = Listener(parse_zebra, (1, 2), 10.0)
+    gone = [Condition(NO_ANTENNA, active=True, key="2")]
+    assert listening.take(beat(2, 7), START_US, 0.0) == [*gone, Watching(frozenset({1}))]
+    assert listening.take(beat(2, 7), START_US, 1.0) == []
+    tag = encode(encode_zebra(Event(START_US, read=READ)))
+    heard = listening.take(tag, START_US, 2.0)
+    assert heard[:2] == [Condition(NO_ANTENNA, active=False, key="2"), Watching(frozenset({1, 2}))]
+    assert listening.take(beat(1, 2), START_US, 3.0)[-1] == Watching()
+    assert listening.take(beat(), START_US, 4.0)[-1] == Watching(frozenset({1, 2}))
+
+
+def test_what_the_reader_has_purged_is_counted() -> None:
+    purged = encode(encode_impinj(Event(START_US, purged=12)))
+    assert listener(1).take(purged, START_US, 0.0) == [Rejected("purged_by_reader", 12)]
+
+
+def test_a_status_message_tells_that_a_reader_is_alive_or_gone() -> None:
+    texts = {" connection\r\nlost ": StatusMessage.GONE, "connected": StatusMessage.ALIVE, "{}": StatusMessage.ALIVE}
+    listening = Listener(parse_impinj, (1,), 10.0, texts)
+    listening.take(line(0, state=State.RUNNING), START_US, 0.0)
+    assert listening.take(b"connected\n{}\n", START_US, 9.0) == []
+    assert listening.wait(18.0) == []
+    assert listening.take(b"\x1econnection  lost\nnonsense\n", START_US, 18.0) == [
+        Rejected("json", sample=b"nonsense"),
+        Watching(),
+    ]
+    assert listening.is_gone
+
+
+@pytest.mark.parametrize("after", [b"connected\n", line(20, READ)])
+def test_a_reader_that_has_come_back_is_not_gone(after: bytes) -> None:
+    texts = {"connection lost": StatusMessage.GONE, "connected": StatusMessage.ALIVE}
+    listening = Listener(parse_impinj, (1,), 10.0, texts)
+    listening.take(b"connection lost\n" + after, START_US, 20.0)
+    assert not listening.is_gone
 
 
 def test_a_tag_from_before_the_stop_proves_nothing() -> None:

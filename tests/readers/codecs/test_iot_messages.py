@@ -48,9 +48,47 @@ def test_states_and_signs_of_life_are_parsed() -> None:
     for state in State:
         assert parse_impinj(encode_impinj(Event(AT_US, state=state))) == Event(AT_US, state=state)
     assert parse_impinj(encode_impinj(Event(AT_US))) == Event(AT_US)
-    assert parse_zebra(encode_zebra(Event(AT_US))) == Event(AT_US)
-    assert parse_zebra(b'{"eventType":"warning","data":[1]}') == Event()
+    for said in (Event(AT_US), Event(AT_US, state=State.RUNNING), Event(AT_US, state=State.IDLE)):
+        assert parse_zebra(encode_zebra(said)) == said
+    assert parse_zebra(b'{"type":"warning","component":"RG","data":[1]}') == Event()
     assert parse_zebra(b'{"data":{"something":"else"}}') == Event()
+
+
+def test_antennas_that_are_there_and_are_not_are_told() -> None:
+    said = Event(AT_US, state=State.RUNNING, connected=frozenset({1}), disconnected=frozenset({2, 13}))
+    assert parse_zebra(encode_zebra(said)) == said
+    for one in (Event(AT_US, connected=frozenset({3})), Event(AT_US, disconnected=frozenset({3}))):
+        assert parse_impinj(encode_impinj(one)) == one
+        assert parse_zebra(encode_zebra(one)) == one
+    assert parse_impinj(b'{"antennaConnectedEvent":{"antennaPort":2}}') == Event(connected=frozenset({2}))
+
+
+def test_events_that_the_reader_has_purged_are_told() -> None:
+    assert parse_impinj(encode_impinj(Event(AT_US, purged=12))) == Event(AT_US, purged=12)
+    assert parse_impinj(b'{"overflowEvent":{"eventsRemaining":1}}') == Event()
+
+
+def test_the_state_may_have_the_name_of_the_simulation() -> None:
+    assert parse_impinj(b'{"inventoryStatusEvent":{"inventoryStatus":"idle"}}') == Event(state=State.IDLE)
+
+
+@pytest.mark.parametrize(
+    ("radio", "state"),
+    [
+        ({"radioActivity": "active", "radioConnection": "disconnected"}, State.IDLE),
+        ({"radioConnection": "connected"}, None),
+        ({"radioActivity": "resting", "antennas": {"1": "unknown", "x": "disconnected"}}, None),
+        ({"radioActivity": "active", "antennas": {"1": 1}}, None),
+    ],
+)
+def test_what_a_heartbeat_says_of_the_radio(radio: dict[str, Any], state: State | None) -> None:
+    text = json.dumps({"type": "heartbeat", "data": {"radio_control": radio}}).encode()
+    assert parse_zebra(text) == Event(state=state)
+    assert parse_zebra(b'{"type":"heartbeat"}') == Event()
+
+
+def test_a_tag_is_read_whatever_else_its_event_has() -> None:
+    assert read_of(parse_zebra(b'{"component":"RC","data":{"idHex":"30"}}')).epc == b"\x30"
 
 
 def test_an_event_without_a_time_is_encoded_without_one() -> None:
@@ -108,6 +146,9 @@ def test_a_negative_phase_is_turned_round() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        (b'{"inventoryStatusEvent":{}}', "fields"),
+        (b'{"antennaDisconnectedEvent":{"antennaPort":0}}', "range"),
+        (b'{"overflowEvent":{"eventsPurged":-1}}', "range"),
         (impinj(epcHex="xy"), "epc"),
         (impinj(epcHex=None), "epc"),
         (impinj(epcHex=None, epc="=?"), "epc"),

@@ -28,7 +28,7 @@ class Quiet:
 
 NETWORK: DriverSpec[Any] = DriverSpec("netty", Kind.RFID, DriverSettings, Quiet, "", tcp_port=5084, tls_port=5085)
 NAMED: DriverSpec[Any] = DriverSpec("cardy", Kind.CARD, DriverSettings, Quiet, "", schemes=("pcsc",))
-TOPIC: DriverSpec[Any] = DriverSpec("iotty", Kind.RFID, DriverSettings, Quiet, "", schemes=("mqtt",))
+TOPIC: DriverSpec[Any] = DriverSpec("iotty", Kind.RFID, DriverSettings, Quiet, "", schemes=("mqtt", "mqtts"))
 SERIAL: DriverSpec[Any] = DriverSpec("liney", Kind.METER, DriverSettings, Quiet, "", line=LineDefaults(2400))
 
 
@@ -48,6 +48,7 @@ SERIAL: DriverSpec[Any] = DriverSpec("liney", Kind.METER, DriverSettings, Quiet,
         ("pcsc:ACS ACR122U PICC Interface 00 00", NAMED),
         ("mqtt://broker/zebra/+/#", TOPIC),
         ("mqtt://[::1]:1884/impinj?/events", TOPIC),
+        ("mqtts://broker/zebra/+/#", TOPIC),
         ("tcp://10.0.0.7:5000", TOPIC),
     ],
 )
@@ -80,6 +81,9 @@ def test_a_good_url_has_no_fault(url: str, spec: DriverSpec[Any]) -> None:
         ("/tmp/line", SERIAL, "a serial line is a path below /dev"),
         ("/dev/", SERIAL, "a serial line is a path below /dev"),
         ("mqtt://broker", TOPIC, "port 'mqtt://broker' names no topic; write mqtt://HOST[:PORT]/TOPIC"),
+        ("mqtts://broker/a/#/b", TOPIC, "as the last level; write mqtts://HOST[:PORT]/TOPIC"),
+        ("mqtt://gate:secret@broker/a", TOPIC, "no place here; name the user in [reader.login], whose password is a"),
+        ("mqtt://gate:[secret@broker/a", TOPIC, "port 'mqtt://...@broker/a' is no URL"),
         ("mqtt:///a", TOPIC, "names no host"),
         ("mqtt://broker:0/a", TOPIC, "the port number must be 1 to 65535"),
         ("mqtt://[::1/a", TOPIC, "is no URL"),
@@ -164,3 +168,6 @@ def test_a_network_port_that_nobody_serves_names_its_scheme() -> None:
     for scheme, spec in (("tls", NETWORK), ("rfc2217", SERIAL)):
         with pytest.raises(LinkError, match=f"{scheme}://127.0.0.1:{number}: cannot"):
             asyncio.run(open_port(f"{scheme}://127.0.0.1:{number}", spec))
+    for scheme in ("mqtt", "mqtts"):
+        with pytest.raises(LinkError, match=f"{scheme}://127.0.0.1:{number}/t: .*check that the broker runs"):
+            asyncio.run(open_port(f"{scheme}://127.0.0.1:{number}/t", TOPIC))

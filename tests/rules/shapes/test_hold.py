@@ -201,6 +201,29 @@ def test_old_data_raise_no_alarm_until_the_present_is_reached() -> None:
     assert [state for state, _ in states(played)] == ["raised"]
 
 
+def test_silence_that_began_in_a_backlog_is_told_at_its_end() -> None:
+    played = play(rule(no_data=NoData.ALARM, no_data_after_s=30))
+    played.reading(1.0, "50")
+    played.historical = True
+    played.until(60.0)
+    assert states(played) == []
+    played.historical = False
+    played.until(63.0)
+    assert [state for state, _ in states(played)] == ["raised"]
+    assert "no data for 30 s" in played.alarms[0].message
+
+
+def test_silence_that_ended_in_a_backlog_is_not_told() -> None:
+    played = play(rule(no_data=NoData.ALARM, no_data_after_s=30))
+    played.reading(1.0, "50")
+    played.historical = True
+    played.until(60.0)
+    played.reading(60.5, "50")
+    played.historical = False
+    played.until(70.0)
+    assert states(played) == []
+
+
 def test_a_key_moves_with_the_gateway_that_speaks_of_it() -> None:
     file = site(rule(for_s=20))
     one = Play(file)

@@ -4,10 +4,11 @@ import pytest
 
 from gateway.config.models import AlarmSettings, MatchRule, RulesSettings, Severity
 from gateway.contract.events import event_id
+from rules.engine import Engine
 from rules.shapes import match
 from rules.things.thing import Thing
 from tests.rules.play import EPC, OTHER, Play, site, tag_read, us
-from tests.rules.things.registries import registry
+from tests.rules.things.registries import NOTHING, registry
 
 
 def rule(on: str, when: str = "true", *, name: str = "rule-1", emit: str | None = None, **alarm: object) -> MatchRule:
@@ -174,3 +175,76 @@ def test_ids_are_those_of_the_same_input() -> None:
     second = other.reads(1.0, tag_read(1.0, "p"), tag_read(1.0, "p")).events
     assert first == second
     assert len({event.id for event in first}) == 2
+
+
+def test_a_state_that_began_in_a_backlog_is_raised_at_its_end() -> None:
+    play = Play(site(rule("status", "e.state == 'offline'", message="Reader is away")))
+    play.historical = True
+    play.status(1.0, "reader-1", "offline")
+    play.status(2.0, "reader-2", "offline")
+    play.status(3.0, "reader-3", "offline")
+    play.status(4.0, "reader-2", "online")
+    assert play.alarms == []
+    play.historical = False
+    play.status(500.0, "reader-3", "offline")
+    assert [(alarm.subject, alarm.state, alarm.since_us, alarm.at_us) for alarm in play.alarms] == [
+        ("reader-3", "raised", us(3.0), us(500.0)),
+        ("reader-1", "raised", us(1.0), us(500.0)),
+    ]
+    assert [alarm.fields for alarm in play.alarms] == [{"state": "offline", "reason": "test"}] * 2
+    play.status(501.0, "reader-1", "online")
+    play.tick(502.0)
+    assert [(alarm.subject, alarm.state) for alarm in play.alarms[2:]] == [("reader-1", "cleared")]
+
+
+def test_an_alarm_from_before_a_backlog_is_cleared_in_its_course() -> None:
+    play = Play(site(rule("signal", "e.value", severity=Severity.INFO)))
+    play.signal(1.0, "door", value=True)
+    play.historical = True
+    play.signal(2.0, "door", value=False)
+    play.signal(3.0, "door", value=True)
+    play.signal(4.0, "door", value=False)
+    play.historical = False
+    play.tick(500.0)
+    assert [(alarm.state, alarm.at_us) for alarm in play.alarms] == [("raised", us(1.0)), ("cleared", us(2.0))]
+
+
+def test_a_latched_alarm_whose_trouble_was_over_before_anybody_could_see_it_is_not_raised() -> None:
+    play = Play(site(rule("signal", "e.value", latch=True)))
+    play.historical = True
+    play.signal(1.0, "door", value=True)
+    play.signal(2.0, "door", value=False)
+    play.signal(3.0, "hatch", value=True)
+    play.historical = False
+    play.tick(500.0)
+    assert [(alarm.state, alarm.fields["name"]) for alarm in play.alarms] == [("raised", "hatch")]
+
+
+@pytest.mark.parametrize("on", ["read", "card", "card_presented"])
+def test_what_happened_in_a_backlog_is_an_event_and_no_alarm(on: str) -> None:
+    play = Play(site(rule(on, severity=Severity.INFO, emit="seen")))
+    play.historical = True
+    play.read(1.0, "p")
+    play.card(2.0, "nfca#" + 24 * "0")
+    play.historical = False
+    play.tick(500.0)
+    assert [event.historical for event in play.events if event.type == "seen"] == [True]
+    assert play.alarms == []
+
+
+def test_an_alarm_that_waits_for_the_end_of_a_backlog_survives_a_restart_but_not_its_rule() -> None:
+    play = Play(site(rule("signal", "e.value", severity=Severity.INFO)))
+    play.historical = True
+    play.signal(1.0, "door", value=True)
+    state = [(key, value) for key, value in play.engine.changes() if value is not None]
+    play.historical = False
+    play.engine = Engine(play.file, NOTHING)
+    play.engine.restore(state)
+    play.tick(500.0)
+    assert [alarm.state for alarm in play.alarms] == ["raised"]
+
+    other = Play(site(rule("signal", "!e.value", severity=Severity.INFO)))
+    other.sequence = play.sequence
+    other.engine.restore(state)
+    other.tick(500.0)
+    assert other.alarms == []

@@ -65,6 +65,25 @@ def test_a_reading_keeps_its_exact_decimal_phase_and_tariff(tmp_path: Path) -> N
     assert values[0].meter_time_us == NOW_US - 7
 
 
+def test_the_last_word_on_an_interval_is_kept_and_exactly(tmp_path: Path) -> None:
+    meter = (("site", "port"), ("meter", "meter-1"), ("quantity", "active_energy_import"), ("unit", "Wh"))
+    tags = (*meter, ("source", "meter"), ("segment", "20260921T160000Z"))
+
+    def interval(energy: str, quality: str) -> Outputs:
+        fields = (("energy", Decimal(energy)), ("quality", quality), ("multiplier", Decimal(120)), ("from_us", 1))
+        return Outputs(NOW_US, points=[Point("energy", tags, fields, NOW_US * 1000)])
+
+    demand = (("demand", Decimal("123.4")), ("quality", "estimated"), ("ended_at_us", NOW_US))
+    kept = Outputs(NOW_US, points=[Point("demand", (*meter, ("kind", "block")), demand, NOW_US * 1000)])
+    assert write(tmp_path, interval("180000", "gap"), interval("179880.1", "backfilled"), kept, times=2) == []
+    (path,) = tmp_path.glob("events-*.db")
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT meter, phase, tariff, energy, quality, multiplier, calendar FROM energy")
+        assert rows.fetchall() == [("meter-1", "", "", 179880.1, "backfilled", 120, None)]
+        assert connection.execute("SELECT kind, demand, window_min FROM demand").fetchall() == [("block", 123.4, None)]
+    connection.close()
+
+
 def test_status_signals_and_rates_are_kept_each_once(tmp_path: Path) -> None:
     status = StatusBatch(
         gateway="edge-1",

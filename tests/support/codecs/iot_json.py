@@ -23,6 +23,8 @@ def tables_with(parse: ParseEvent) -> Callable[[Sequence[bytes]], tuple[list[dic
             table["device_us"] = first.device_us
             if first.state is not None:
                 table["state"] = str(first.state)
+            table["connected"], table["disconnected"] = sorted(first.connected), sorted(first.disconnected)
+            table["purged"] = first.purged
             if first.read is not None:
                 read = first.read
                 table |= {
@@ -58,12 +60,21 @@ def event(rng: Random) -> Event:
 def impinj_sample(rng: Random) -> bytes:
     said = event(rng)
     if rng.random() < 0.1:
-        said = Event(said.device_us, state=rng.choice(list(State)))
+        said = rng.choice(
+            [
+                Event(said.device_us, state=rng.choice(list(State))),
+                Event(said.device_us, disconnected=frozenset({rng.randint(1, 8)})),
+                Event(said.device_us, purged=rng.randint(1, 9_999)),
+            ]
+        )
     return encode(encode_impinj(said), is_sequence=True)
 
 
 def zebra_sample(rng: Random) -> bytes:
-    return encode(encode_zebra(event(rng)), is_sequence=True)
+    said = event(rng)
+    if rng.random() < 0.1:
+        said = Event(said.device_us, state=State.RUNNING, disconnected=frozenset({rng.randint(1, 8)}))
+    return encode(encode_zebra(said), is_sequence=True)
 
 
 def impinj_decoder() -> Decoder:
@@ -81,7 +92,7 @@ CASES: Final = (
         impinj_decoder,
         impinj_sample,
         most_held_bytes=MOST_RECORD_BYTES,
-        drivers={"impinj_iot": ({}, {"antennas": [1, 2], "silent_after_s": 2.0})},
+        drivers={"impinj_iot": ({}, {"antennas": [1, 2], "silent_after_s": 2.0, "status_messages": {"up": "alive"}})},
     ),
     CodecCase(
         "zebra_iotc",

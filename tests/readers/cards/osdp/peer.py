@@ -45,10 +45,13 @@ class Wire:
 class Peer:
     """One device on the line."""
 
-    def __init__(self, address: int = 0, key: bytes | None = None, *, asks_security: bool = False) -> None:
+    def __init__(
+        self, address: int = 0, key: bytes | None = None, *, asks_security: bool = False, installs: bool = False
+    ) -> None:
         self.wire = Wire()
         osdp_sys.set_loglevel(QUIET)
         flags = [osdp.LibFlag.EnforceSecure] if asks_security else []
+        flags += [osdp.LibFlag.InstallMode] if installs else []
         identity = osdp.PdId(2, 5, 0x00F3A1B2, 0x12345678, 0x010203)
         info = osdp.PDInfo(address, self.wire, scbk=key, flags=flags, id=identity).get()
         self.device = osdp_sys.PeripheralDevice(info, capabilities=osdp.PDCapabilities(CAPABILITIES).get())

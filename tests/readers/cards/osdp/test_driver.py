@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from readers.cards.osdp import DRIVER, OsdpSettings
-from readers.cards.osdp.driver import _bits_of
+from readers.cards.osdp.driver import DEFAULT_KEY, _bits_of
 from readers.codecs.osdp import Decoder, Frame, Reply, encode
 from readers.driver import Port
 from readers.errors import ConfigError, FrameError, LinkError
@@ -20,7 +20,7 @@ from simulator.faults import Fault, Kind
 from simulator.faulty_port import FaultyPort
 from tests.readers.cards.osdp.peer import Peer, converse, until
 
-KEY = bytes(range(0x30, 0x40))
+KEY = bytes(range(0x50, 0x60))
 SECURE = OsdpSettings.model_validate({"units": [{"address": 101, "scbk_credential": "door-key"}]})
 PLAIN = OsdpSettings.model_validate({"units": [{"address": 101}], "card": {"parity": "ignored"}})
 CARD = (bytes.fromhex("9F1B5D40"), 26)  # of a published trace; its parity is made up
@@ -402,6 +402,45 @@ def test_a_credential_that_is_no_key_is_a_fault_that_does_not_show_it(door_key: 
     ) as raised:
         run(DRIVER.make(SECURE).run(ours, lambda _: None))
     assert text not in str(raised.value)
+
+
+def test_the_key_that_everybody_knows_is_refused(door_key: Path) -> None:
+    door_key.write_text(DEFAULT_KEY.hex())
+    ours, _ = pair()
+    with pytest.raises(ConfigError, match=r"credential 'door-key' holds the default key .* at address 101 a key"):
+        run(DRIVER.make(SECURE).run(ours, lambda _: None))
+
+
+def test_the_key_that_everybody_knows_opens_a_reader_that_was_given_it_where_that_is_allowed(door_key: Path) -> None:
+    door_key.write_text(DEFAULT_KEY.hex())
+    unit = {"address": 101, "scbk_credential": "door-key", "default_key": "allowed"}
+    peer = Peer(101, DEFAULT_KEY, asks_security=True)
+
+    async def script(heard: list[Observation]) -> None:
+        await until(lambda: Watching(frozenset({1})) in heard)
+
+    assert not conditions(converse(OsdpSettings.model_validate({"units": [unit]}), [peer], script))
+    assert peer.device.is_sc_active()
+
+
+@pytest.mark.parametrize("default_key", ["refused", "allowed"])
+def test_a_reader_in_installation_mode_is_not_used_and_is_given_no_key(door_key: Path, default_key: str) -> None:
+    """Such a reader takes a key from whoever comes first, in a channel whose key everybody knows."""
+    if default_key == "allowed":
+        door_key.write_text(DEFAULT_KEY.hex())
+    unit = {"address": 101, "scbk_credential": "door-key", "default_key": default_key}
+    peer = Peer(101, installs=True)
+
+    async def script(heard: list[Observation]) -> None:
+        await until(lambda: len(conditions(heard)) == 2)
+        peer.card(*CARD)
+        await asyncio.sleep(0.5)
+
+    heard = converse(OsdpSettings.model_validate({"units": [unit]}), [peer], script)
+    assert conditions(heard) == [("secure_channel_failed", "101", True), ("unit_offline", "101", True)]
+    assert not reads(heard)
+    assert peer.commands == []
+    assert not peer.device.is_sc_active()
 
 
 def test_a_missing_credential_is_a_fault(door_key: Path) -> None:

@@ -33,6 +33,7 @@ def test_the_readers_of_all_devices_are_antenna_ports() -> None:
         ({"units": [{"address": n, "first_port": n + 1} for n in range(17)]}, "at most 16 items"),
         ({"units": [{"scbk_credential": "../etc/passwd"}]}, "should match pattern"),
         ({"units": [{"scbk": "00" * 16}]}, "Extra inputs are not permitted"),
+        ({"units": [{"default_key": True}]}, "'refused' or 'allowed'"),
         ({"keypad": "pin"}, "'ignored' or 'with_card'"),
         ({"keys_within_s": 0}, "greater than or equal to 1"),
         ({"card": {"base": "dec"}}, "does not say how long"),

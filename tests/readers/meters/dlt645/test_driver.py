@@ -4,79 +4,31 @@ import asyncio
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from decimal import Decimal
 from random import Random
-from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from readers.codecs.dlt645 import Decoder, Frame, encode
 from readers.codecs.dlt645_registers import BLOCKS
 from readers.errors import LinkError
-from readers.meters.dlt645.driver import Dlt645Driver, Dlt645Settings
-from readers.observations import Condition, DeviceInfo, Observation, Reading, Readings, Rejected, Watching
+from readers.meters.dlt645.driver import Dlt645Driver
+from readers.observations import Condition, DeviceInfo, Observation, Readings, Rejected, Watching
 from readers.ports.memory import START_US, MemoryPort, run
 from readers.quantities import Phase, Quality, Quantity
-from simulator.device import MeterState
 from simulator.meters.dlt645 import Behaviour, serve
-from tests.support.talk import linked, talk, talk_for
-
-D = Decimal
-STATE = MeterState(
-    active_energy_import_wh=D(1_234_560),
-    active_energy_import_by_tariff_wh=(D(34_560), D(200_000), D(400_000), D(600_000)),
-    active_energy_export_wh=D(260),
-    voltage_v=(D("230.3"), D("229.8"), None),
-    current_a=(D("12.345"), D("-1.500"), None),
-    active_power_w=(D("2500.0"), D("-344.7"), None),
-    reactive_power_var=(D("100.0"), D("-50.0"), None),
-    power_factor=(D("0.995"), D("-0.500"), None),
-    frequency_hz=D("49.98"),
-    active_demand_w=D("3250.0"),
+from tests.readers.meters.dlt645.scenes import (
+    A1,
+    A2,
+    A3,
+    USUAL_READINGS,
+    D,
+    by_name,
+    listen,
+    meters,
+    readings,
+    settings,
 )
-
-
-class Steady:
-    def state(self, now_us: int) -> MeterState:
-        assert now_us > 0
-        return STATE
-
-
-def settings(addresses: Sequence[str], **more: Any) -> Dlt645Settings:
-    meters = [{"name": f"m{n}", "address": address} for n, address in enumerate(addresses)]
-    return Dlt645Settings.model_validate({"meters": meters, **more})
-
-
-def meters(addresses: Sequence[str]) -> dict[str, Steady]:
-    return {address: Steady() for address in addresses}
-
-
-def listen(
-    seconds: float,
-    given: Dlt645Settings,
-    addresses: Sequence[str],
-    behaviours: Mapping[str, Behaviour] | None = None,
-    mangle: Callable[[bytes], list[bytes]] | None = None,
-    baud: int | None = None,
-) -> list[Observation]:
-    def device(port: MemoryPort) -> Coroutine[Any, Any, None]:
-        return serve(port, meters(addresses), behaviours, baud=baud)
-
-    return talk(seconds, Dlt645Driver(given), device, mangle)
-
-
-def readings(heard: Sequence[Observation], source: str = "m0") -> list[Reading]:
-    return [r for o in heard if isinstance(o, Readings) and o.source == source for r in o.readings]
-
-
-def by_name(heard: Sequence[Observation]) -> dict[tuple[Quantity, Phase | None, int | None], Decimal | None]:
-    return {(r.quantity, r.phase, r.tariff): r.value for r in readings(heard)}
-
-
-A1, A2, A3 = "000000000161", "151230011061", "201709320072"
-USUAL_READINGS = 5 + 1 + 3 + 3 + 4 + 4 + 1 + 1
+from tests.support.talk import linked, talk, talk_for
 
 
 def test_all_that_is_usual_is_read_exactly() -> None:
@@ -178,14 +130,14 @@ def test_a_reply_in_several_frames_is_one_reply() -> None:
 
 
 def test_a_meter_alone_on_its_line_needs_no_address() -> None:
-    given = Dlt645Settings.model_validate({"meters": [{"name": "m0"}]})
+    given = settings([None])
     heard = listen(50, given, [A3])
     assert len(readings(heard)) == USUAL_READINGS
     assert DeviceInfo(serial=A3, source="m0") in heard
 
 
 def test_two_meters_that_answer_at_once_are_never_taken_for_one() -> None:
-    given = Dlt645Settings.model_validate({"meters": [{"name": "m0"}]})
+    given = settings([None])
     heard = listen(50, given, [A2, A3])
     assert not readings(heard)
     assert ("meter_silent", True) in [(o.name, o.active) for o in heard if isinstance(o, Condition)]
@@ -241,32 +193,6 @@ def test_fifty_meters_are_read_within_a_tenth_of_what_the_line_can() -> None:
     line_s = [(20 + 20 + size) * 11 / 2400 + 0.02 for size in data_bytes]
     possible = 120 / (sum(line_s) / len(line_s))
     assert replies > 0.9 * possible
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"meters": []}, "at least 1 item"),
-        ({"meters": [{"name": "a", "address": "12x"}]}, "must be the 1 to 12 decimal digits"),
-        ({"meters": [{"name": "a", "address": "1234567890123"}]}, "must be the 1 to 12 decimal digits"),
-        ({"meters": [{"name": "A b", "address": "1"}]}, "should match pattern"),
-        ({"meters": [{"name": "a", "address": "1"}, {"name": "a", "address": "2"}]}, "name a is given twice"),
-        ({"meters": [{"name": "a", "address": "1"}, {"name": "b", "address": "01"}]}, "address 000000000001 is given"),
-        ({"meters": [{"name": "a", "address": "1"}, {"name": "b"}]}, "b has no address"),
-        ({"meters": [{"name": "a"}], "poll_s": 0.5}, "greater than or equal to 1"),
-        ({"meters": [{"name": "a"}], "read": ["volts"]}, "Input should be"),
-        ({"meters": [{"name": "a"}], "password": "000000"}, "Extra inputs"),
-    ],
-)
-def test_wrong_settings_say_what_is_wrong(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        Dlt645Settings.model_validate(wrong)
-
-
-def test_the_meters_are_the_sources() -> None:
-    assert settings([A1, A2]).sources() == ("m0", "m1")
-    assert settings(["161"]).meters[0].address == A1
-    assert Dlt645Settings.model_validate({"meters": [{"name": "a", "address": None}]}).meters[0].address is None
 
 
 def test_a_line_that_dies_between_two_polls_is_noticed_at_once() -> None:
@@ -411,6 +337,6 @@ def test_a_meter_that_refuses_to_tell_its_address_is_silent_and_the_driver_lives
             for _ in decoder.feed(await port.receive(3600)):
                 await port.send(encode(Frame(A1, 0xD3, b"\x01")))
 
-    heard = talk(300, Dlt645Driver(Dlt645Settings.model_validate({"meters": [{"name": "m0"}]})), device)
+    heard = talk(300, Dlt645Driver(settings([None])), device)
     details = [o.detail for o in heard if isinstance(o, Condition) and o.name == "meter_silent"]
     assert "set the address that is printed on it" in details[0]

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from readers.bus import NoReplyError
 from readers.codecs.dlt645 import Decoder, Frame, encode, identifier_bytes
 from readers.errors import LinkError
-from readers.meters.dlt645.line import MAX_PARTS, Line, NoReplyError, RefusedError
+from readers.meters.dlt645.line import MAX_PARTS, Line, RefusedError
 from readers.observations import Observation, Rejected
 from readers.ports.memory import MemoryPort, pair, run
 
@@ -40,8 +41,8 @@ def ask(answers: Answers, tries: int = 2, *, address: bool = False) -> tuple[byt
         twin = asyncio.create_task(device(theirs, answers))
         try:
             if address:
-                return await line.ask_address(tries, "m1")
-            return await line.read(A1, ENERGY, tries, "m1")
+                return await line.ask_address(tries, "m1", line.habits())
+            return await line.read(A1, ENERGY, tries, "m1", line.habits())
         finally:
             twin.cancel()
             await asyncio.gather(twin, return_exceptions=True)
@@ -112,7 +113,7 @@ def test_babble_does_not_hold_the_line_for_ever() -> None:
         twin = asyncio.create_task(babble())
         began_s = ours.monotonic_s()
         with pytest.raises(NoReplyError):
-            await line.read(A1, ENERGY, 1, "m1")
+            await line.read(A1, ENERGY, 1, "m1", line.habits())
         twin.cancel()
         await asyncio.gather(twin, return_exceptions=True)
         return ours.monotonic_s() - began_s
@@ -151,7 +152,8 @@ def test_a_link_that_ends_is_no_silent_meter() -> None:
     async def scene() -> None:
         ours, theirs = pair("line")
         await theirs.close()
-        await Line(ours, lambda _: None, wake_up_bytes=0, baud=2400).read(A1, ENERGY, 1, "m1")
+        line = Line(ours, lambda _: None, wake_up_bytes=0, baud=2400)
+        await line.read(A1, ENERGY, 1, "m1", line.habits())
 
     with pytest.raises(LinkError, match="line"):
         run(scene())
@@ -170,15 +172,9 @@ def test_a_meter_that_does_not_tell_its_address_is_one_that_does_not_answer(answ
 
 
 def test_what_comes_while_nobody_asks_is_counted() -> None:
-    async def scene() -> float:
-        ours, theirs = pair("line")
-        line = Line(ours, heard.append, wake_up_bytes=0, baud=2400)
-        await theirs.send(reply() + b"\x01\x02")
-        await line.idle(10.0)
-        return ours.monotonic_s()
-
     heard: list[Observation] = []
-    assert run(scene()) == pytest.approx(10.0, abs=0.01)
+    line = Line(pair("line")[0], heard.append, wake_up_bytes=0, baud=2400)
+    line.stray(reply() + b"\x01\x02")
     assert [(o.reason, o.count) for o in heard if isinstance(o, Rejected)] == [("noise_bytes", 2), ("late", 1)]
 
 
@@ -194,10 +190,147 @@ def test_a_line_that_never_stops_talking_is_asked_all_the_same() -> None:
                     await theirs.send(reply())
 
         twin = asyncio.create_task(chatter())
-        data = await Line(ours, heard.append, wake_up_bytes=0, baud=2400).read(A1, ENERGY, 1, "m1")
+        line = Line(ours, heard.append, wake_up_bytes=0, baud=2400)
+        data = await line.read(A1, ENERGY, 1, "m1", line.habits())
         await twin
         return data
 
     heard: list[Observation] = []
     assert run(scene()) == b"\x26\x00\x00\x00"
     assert {o.reason for o in heard if isinstance(o, Rejected)} == {"noise_bytes"}
+
+
+def test_the_line_rests_between_a_reply_and_the_next_request() -> None:
+    async def scene() -> list[float]:
+        ours, theirs = pair("line")
+        line = Line(ours, lambda _: None, wake_up_bytes=0, baud=2400)
+        asked: list[float] = []
+
+        def note(_: Frame) -> list[bytes]:
+            asked.append(theirs.monotonic_s())
+            return [reply()]
+
+        twin = asyncio.create_task(device(theirs, note))
+        for _ in range(2):
+            await line.read(A1, ENERGY, 1, "m1", line.habits())
+        twin.cancel()
+        await asyncio.gather(twin, return_exceptions=True)
+        return asked
+
+    first_s, second_s = run(scene())
+    assert second_s - first_s >= 0.03 + 3.5 * 11 / 2400
+
+
+def test_a_quick_meter_is_waited_for_less_and_a_slow_one_again_as_long_as_the_standard_says() -> None:
+    async def scene() -> tuple[float, float]:
+        ours, theirs = pair("line")
+        line = Line(ours, lambda _: None, wake_up_bytes=4, baud=9600)
+        habits = line.habits()
+        twin = asyncio.create_task(device(theirs, lambda _: [reply()]))
+        for _ in range(20):
+            await line.read(A1, ENERGY, 1, "m1", habits)
+        twin.cancel()
+        await asyncio.gather(twin, return_exceptions=True)
+        waits = []
+        for _ in range(2):
+            began_s = ours.monotonic_s()
+            with pytest.raises(NoReplyError):
+                await line.read(A1, ENERGY, 1, "m1", habits)
+            waits.append(ours.monotonic_s() - began_s)
+        return waits[0], waits[1]
+
+    learnt_s, full_s = run(scene())
+    assert learnt_s < 0.25
+    assert 0.7 < full_s < 0.8
+
+
+def test_an_order_is_sent_once_with_all_wake_up_bytes() -> None:
+    order = Frame(A1, 0x1C, bytes(16))
+
+    async def scene(answers: Answers) -> tuple[Frame | None, bytes]:
+        ours, theirs = pair("line")
+        line = Line(ours, lambda _: None, wake_up_bytes=4, baud=2400)
+        twin = asyncio.create_task(device(theirs, answers))
+        found = await line.order(order, "m1")
+        twin.cancel()
+        await asyncio.gather(twin, return_exceptions=True)
+        return found, bytes(ours.sent)
+
+    assert run(scene(lambda _: [encode(Frame(A1, 0x9C))])) == (Frame(A1, 0x9C), encode(order, 4))
+    assert run(scene(lambda _: [encode(Frame(A1, 0xDC, b"\x04\x00\x01"))]))[0] == Frame(A1, 0xDC, b"\x04\x00\x01")
+    assert run(scene(lambda _: [encode(Frame("000000000162", 0x9C))])) == (None, encode(order, 4))
+    assert run(scene(lambda _: [])) == (None, encode(order, 4))
+
+
+def test_a_broadcast_is_waited_out_and_not_for_an_answer() -> None:
+    broadcast = Frame("9" * 12, 0x08, bytes(6))
+
+    async def scene() -> tuple[float, list[float]]:
+        ours, theirs = pair("line")
+        line = Line(ours, lambda _: None, wake_up_bytes=0, baud=2400)
+        heard: list[float] = []
+
+        def note(_: Frame) -> list[bytes]:
+            heard.append(theirs.monotonic_s())
+            return []
+
+        twin = asyncio.create_task(device(theirs, note))
+        await line.tell(broadcast)
+        told_s = ours.monotonic_s()
+        await line.order(Frame(A1, 0x1C, bytes(16)), "m1")
+        twin.cancel()
+        await asyncio.gather(twin, return_exceptions=True)
+        assert heard[1] - heard[0] >= line.sending_s(broadcast)
+        return told_s, heard
+
+    told_s, heard = run(scene())
+    assert told_s == 0
+    assert len(heard) == 2
+
+
+def test_a_frame_that_hides_behind_a_false_start_until_time_is_up_is_late() -> None:
+    heard: list[Observation] = []
+    lookalike = bytes.fromhex("68 00 00 00 00 00 00 68 91 C0")
+
+    class Slow(MemoryPort):
+        """Bytes come at the last moment each time."""
+
+        async def receive(self, within_s: float) -> bytes:
+            if not within_s:
+                return b""
+            await self.pause(within_s)
+            return lookalike + reply()
+
+    async def scene() -> None:
+        ours, theirs = Slow("line"), MemoryPort("line (device)")
+        ours.connect(theirs)
+        line = Line(ours, heard.append, wake_up_bytes=0, baud=2400)
+        with pytest.raises(NoReplyError):
+            await line.read(A1, ENERGY, 1, "m1", line.habits())
+
+    run(scene())
+    assert "late" in {o.reason for o in heard if isinstance(o, Rejected)}
+
+
+def test_an_echo_that_comes_unasked_is_no_late_reply() -> None:
+    heard: list[Observation] = []
+    Line(pair("line")[0], heard.append, wake_up_bytes=0, baud=2400).stray(encode(Frame(A1, 0x11, NAME)))
+    assert heard == []
+
+
+def test_a_line_that_always_has_bytes_is_not_emptied_for_ever() -> None:
+    class Noisy(MemoryPort):
+        async def receive(self, within_s: float) -> bytes:
+            return b"\x00" if within_s == 0 else await super().receive(within_s)
+
+    async def scene() -> bytes:
+        ours, theirs = Noisy("line"), MemoryPort("line (device)")
+        ours.connect(theirs)
+        line = Line(ours, lambda _: None, wake_up_bytes=0, baud=2400)
+        twin = asyncio.create_task(device(theirs, lambda _: [reply()]))
+        data = await line.read(A1, ENERGY, 1, "m1", line.habits())
+        twin.cancel()
+        await asyncio.gather(twin, return_exceptions=True)
+        return data
+
+    assert run(scene()) == b"\x26\x00\x00\x00"

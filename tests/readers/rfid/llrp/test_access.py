@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from sllurp import llrp_proto
 
 from readers.access import AccessFault, Bank
-from readers.errors import FrameError
+from readers.errors import ConfigError, FrameError
 from readers.observations import TagReads
 from readers.rfid.llrp import access, control
 from readers.rfid.llrp.reports import TID_OPSPEC, USER_OPSPEC, decode
+from readers.rfid.llrp.settings import LlrpSettings
 from tests.readers.rfid.llrp.scripted import OK, tag, tlv
 
 EPC = bytes.fromhex("3034257BF7194E4000001A85")
@@ -135,6 +137,27 @@ def test_noise_is_a_frame_error_or_nothing(noise: bytes, data: st.DataObject) ->
         list(access.tag_results(bytes(garbled)))
     with contextlib.suppress(FrameError):
         access.held(bytes(garbled))
+
+
+BY_PASSWORD = LlrpSettings.model_validate({"access_password_credential": "tags"})
+
+
+def test_the_password_is_a_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "tags").write_text("0000aBCD\n")
+    assert access.password_of(BY_PASSWORD) == 0xABCD
+    assert access.password_of(LlrpSettings()) == 0
+
+
+@pytest.mark.parametrize("text", ["ABCD", "0x00ABCD", "0000ABCDE", "0000 ABC", "1_000_00"])
+def test_what_is_no_password_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "tags").write_text(text)
+    with pytest.raises(ConfigError, match=f"credential 'tags' has {len(text)} characters; .* 8 hex digits") as raised:
+        access.password_of(BY_PASSWORD)
+    assert text not in str(raised.value)
 
 
 def test_a_write_that_may_have_happened_is_never_called_anything_else() -> None:

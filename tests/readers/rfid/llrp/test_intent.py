@@ -16,8 +16,8 @@ ETSI = answers.capabilities(capabilities(hopping=False))
 IMPINJ_ETSI = answers.capabilities(capabilities(manufacturer=25882, hopping=False))
 
 
-def plan(can: answers.Capabilities = CAN, version: int = 1, **settings: object) -> intent.Plan:
-    return intent.plan(LlrpSettings.model_validate(settings), can, version)
+def plan(can: answers.Capabilities = CAN, version: int = 1, password: int = 0, **settings: object) -> intent.Plan:
+    return intent.plan(LlrpSettings.model_validate(settings), can, version, password)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_tids_come_by_fast_id_where_the_reader_has_it_else_by_a_read() -> None:
     what = plan(IMPINJ, read_tid=True)
     assert what.reads is None
     assert fast_id in what.report
-    what = plan(IMPINJ, read_tid=True, tid_by="read", tid_words=4, access_password="0000ABCD")
+    what = plan(IMPINJ, read_tid=True, tid_by="read", tid_words=4, password=0xABCD)
     assert what.reads == access.Reads(4, 0, 0xABCD)
     assert fast_id not in what.report
     assert plan(read_tid=True).reads == access.Reads(6, 0, 0)

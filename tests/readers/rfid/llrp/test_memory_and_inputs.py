@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
-from readers.errors import DeviceRefusedError, LinkError
+from readers.errors import ConfigError, DeviceRefusedError, LinkError
 from readers.observations import Signals, TagRead
 from readers.ports.memory import run
 from simulator.llrp.identities import ETSI, Identity, impinj_r420, impinj_r700, plain, zebra_fx9600
 from simulator.llrp.reader import SimulatedReader
-from tests.readers.rfid.llrp.shelf import Shelf, memory
 from tests.readers.rfid.llrp.test_against_twin import Client
+from tests.support.shelf import Shelf, memory
 
 READERS = {
     "r420": impinj_r420(),
@@ -83,17 +84,35 @@ def test_user_memory_comes_with_the_inventory(identity: Identity) -> None:
     play(scene)
 
 
-def test_tid_and_user_memory_together_and_by_password() -> None:
+def test_tid_and_user_memory_together_and_by_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tag-password").write_text("0000ABCD\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
     async def scene() -> None:
         field = Shelf(memory(ONE, TID, USER, access=0xABCD), memory(TWO, TID, USER, access=0x1234))
         reader = SimulatedReader(zebra_fx9600(), field)
-        client = Client(reader, read_tid=True, tid_words=2, read_user_words=1, access_password="0000ABCD")
+        client = Client(
+            reader, read_tid=True, tid_words=2, read_user_words=1, access_password_credential="tag-password"
+        )
         await client.run_for(5.0)
         await client.leave()
         assert {(row.epc, row.tid, row.user_memory) for row in rows(client)} == {
             (ONE, TID[:4], USER[:2]),
             (TWO, None, None),
         }
+
+    play(scene)
+
+
+def test_without_its_credential_nothing_is_said_to_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+    async def scene() -> None:
+        reader = SimulatedReader(zebra_fx9600(), shelf())
+        error = await Client(reader, read_user_words=1, access_password_credential="tag-password").failure()
+        assert isinstance(error, ConfigError)
+        assert "LoadCredential=tag-password:/etc/tagwharf/tag-password" in str(error)
+        assert reader.inventory.specs == {}
 
     play(scene)
 

@@ -26,7 +26,8 @@ def test_the_antennas_are_the_ports_that_will_be_read() -> None:
         ({"antenna_rx_attenuation_db": {"2": 20}, "antennas": [1]}, r"antenna_rx_attenuation_db: ports \[2\]"),
         ({"channel_index": 1, "channels": [1]}, "set one of them"),
         ({"search_mode": "tag_focus", "session": 2}, "works in session 1 only, not 2"),
-        ({"access_password": "1234"}, "String should match pattern"),
+        ({"access_password": "0000ABCD"}, "Extra inputs"),
+        ({"access_password_credential": "a/b"}, "String should match pattern"),
         ({"profile": "portal"}, "'gate', 'lane', 'yard', 'station' or 'shelf'"),
         ({"tx_power_dbm": 45}, "less than or equal to 36"),
         ({"antennas": []}, "at least 1 item"),
@@ -50,14 +51,10 @@ def test_what_a_site_file_says_of_inputs_and_outputs() -> None:
             "gpo": {"1": False, "2": True},
             "gpi": [3],
             "trigger": {"gpi": 1, "state": "low"},
-            "access_password": "0000ABCD",
+            "access_password_credential": "tag-password",
         }
     )
     assert settings.gpo == {1: False, 2: True}
     assert settings.trigger is not None
     assert (settings.trigger.is_high, settings.trigger.until) == (False, "left")
-    assert settings.password == 0xABCD
-
-
-def test_the_password_is_not_shown() -> None:
-    assert "0000ABCD" not in repr(LlrpSettings(access_password="0000ABCD"))
+    assert settings.access_password_credential == "tag-password"

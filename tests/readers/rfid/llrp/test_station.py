@@ -22,8 +22,8 @@ from simulator.llrp.codec import node
 from simulator.llrp.identities import ETSI, Identity, impinj_r420, impinj_r700, plain, zebra_fx9600
 from simulator.llrp.reader import SimulatedReader
 from tests.readers.rfid.llrp import scripted
-from tests.readers.rfid.llrp.shelf import Shelf, memory
 from tests.simulator.llrp import client as raw
+from tests.support.shelf import Shelf, memory
 
 READERS = {
     "r420": impinj_r420(),
