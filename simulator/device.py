@@ -38,13 +38,18 @@ class Radio(Protocol):
 
 @dataclass(slots=True)
 class TagMemory:
-    """The memory of one simulated Gen2 tag. `epc_bank` begins with CRC and PC; locked banks refuse to be written."""
+    """The memory of one simulated Gen2 tag. `epc_bank` begins with CRC and PC; locked banks refuse to be written.
+
+    Attributes:
+        least_write_dbm: a reader that sends with less gives it too little power for writing.
+    """
 
     epc_bank: bytearray
     tid: bytes = b""
     user: bytearray = field(default_factory=bytearray)
     reserved: bytearray = field(default_factory=lambda: bytearray(8))
     locked_banks: frozenset[int] = frozenset()
+    least_write_dbm: float = 0.0
 
 
 @runtime_checkable

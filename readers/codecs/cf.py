@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Self
 
+from readers.codecs.cf_band import Band
 from readers.codecs.checksums import mcrf4xx_crc16
 from readers.codecs.framing import Scanner
 from readers.errors import FrameError
@@ -40,6 +41,9 @@ class Command(IntEnum):
 
     START = 0x0001  # tags, and ends of rounds, come as its responses
     STOP = 0x0002
+    READ = 0x0003
+    WRITE = 0x0004
+    SELECT = 0x0007
     SET_POWER = 0x0053
     INFO = 0x0070
     SET_PARAMETERS = 0x0071
@@ -55,6 +59,8 @@ class Status(IntEnum):
     ROUND_END = 0x12  # no tag, or no more
     TAG_TIMEOUT = 0x14
     TAG_GARBLED = 0x15
+    NOT_AUTHENTICATED = 0x16
+    WRONG_PASSWORD = 0x17
 
 
 class WorkMode(IntEnum):
@@ -224,6 +230,7 @@ EPC_AREA: Final = 1
 _PARAMETER_BYTES: Final = 25
 _WORK_MODE_AT: Final = 2
 _ANTENNAS_AT: Final = 6
+_BAND_AT: Final = 7
 _POWER_AT: Final = 15
 _AREA_AT: Final = 16
 _Q_AT: Final = 17
@@ -234,9 +241,8 @@ _SESSION_AT: Final = 18
 class Parameters:
     """The 25 bytes of settings, of which those that are not named here are kept as they are.
 
-    Address, protocol, work mode, interface, baud rate, Wiegand, antennas (one bit each), region, first frequency (4
-    bytes), step (2), channels, power (dBm), area, Q, session, area address, area length, filter time, trigger time,
-    buzzer, pause.
+    Address, protocol, work mode, interface, baud rate, Wiegand, antennas (one bit each), band (8 bytes, see `cf_band`),
+    power (dBm), area, Q, session, area address, area length, filter time, trigger time, buzzer, pause.
     """
 
     raw: bytes
@@ -263,6 +269,11 @@ class Parameters:
         return tuple(bit + 1 for bit in range(8) if self.raw[_ANTENNAS_AT] & 1 << bit)
 
     @property
+    def band(self) -> Band:
+        """The frequencies."""
+        return Band.parse(self.raw[_BAND_AT:_POWER_AT])
+
+    @property
     def power_dbm(self) -> int:
         """Of all antennas."""
         return self.raw[_POWER_AT]
@@ -287,6 +298,7 @@ class Parameters:
         *,
         work_mode: int | None = None,
         antennas: tuple[int, ...] | None = None,
+        band: Band | None = None,
         power_dbm: int | None = None,
         area: int | None = None,
         q: int | None = None,
@@ -305,4 +317,6 @@ class Parameters:
         ):
             if value is not None:
                 raw[at] = value
+        if band is not None:
+            raw[_BAND_AT:_POWER_AT] = band.data()
         return type(self)(bytes(raw))

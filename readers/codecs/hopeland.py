@@ -12,10 +12,6 @@
 On RS-485 bit 5 of the kind is set and an address follows the message: such frames are refused here. Newer readers of
 this maker begin with 5A and are another protocol.
 
-A tag (12 00): `LL EEEE.. PP A` length of the EPC, EPC, PC word, antenna port; then parameters, each after its number:
-    01 RSSI, 1 (scale unknown) · 02 whether more memory was read, 1: 00 it was · 03 TID, 04 user, 05 reserved memory,
-    each 2 of length and data · 06 sub-antenna, 1 · 07 reader's time, 4 of seconds since 1970 and 4 of µs · 08 serial, 4
-
 Source: Hopeland's forum, "RS232 & TCP/IP protocol instance" (frames with their meaning); Robonomics' ClouRFID for
 Waspmote, 2018 (kinds, ability, TID, parameters 01 to 03); malike-rnd/cl7206c2-rfid, 2026 (reverse-engineered firmware
 CL7206C_20170602 and logged answers of kind 01; parameters 04 to 08).
@@ -39,13 +35,12 @@ _CRC_BYTES: Final = 2
 _UNASKED: Final = 0x10
 _KIND: Final = 0x0F
 _POLYNOMIAL: Final = 0x8005
-_WORD_BYTES: Final = 2
-_PC_XPC: Final = 0x0200  # an XPC word follows the PC word on the air: how these readers tell it is not known
 _US_PER_S: Final = 1_000_000
 _NAME_AT: Final = 6
 _SECONDS_BYTES: Final = 4
 _TIME_BYTES: Final = 8
 _ABILITY_BYTES: Final = 3
+_BANDS_AT: Final = 5
 
 
 class Kind(IntEnum):
@@ -69,7 +64,10 @@ class Message(IntEnum):
     ABILITY = 0x00  # RFID
     SET_POWER = 0x01  # RFID
     GET_POWER = 0x02  # RFID
+    SET_BAND = 0x03  # RFID
+    GET_BAND = 0x04  # RFID
     READ_EPC = 0x10  # RFID
+    WRITE_EPC = 0x11  # RFID
     STOP = 0xFF  # RFID
     TAG = 0x00  # RFID, unasked
     FINISHED = 0x01  # RFID, unasked
@@ -84,10 +82,7 @@ class Finish(IntEnum):
 
 
 OK: Final = b"\x00"
-SINGLE: Final = 0x00
-CONTINUOUS: Final = 0x01
 MAX_ANTENNAS: Final = 8
-_TID: Final = 0x02  # parameter of READ_EPC
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +196,12 @@ class ReaderInfo:
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """The beginning of the answer to RFID ABILITY; lists of bands and tag protocols follow."""
+    """The answer to RFID ABILITY, of which the tag protocols at the end are left out; older readers tell no bands."""
 
     min_power_dbm: int
     max_power_dbm: int
     antennas: int
+    bands: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -216,10 +212,17 @@ class Ability:
         """
         if len(data) < _ABILITY_BYTES:
             raise FrameError("length", f"an ability has {_ABILITY_BYTES} bytes at least, {len(data)} came", data)
-        ability = cls(*data[:_ABILITY_BYTES])
+        count = int.from_bytes(data[_ABILITY_BYTES:_BANDS_AT], "big")
+        bands = data[_BANDS_AT : _BANDS_AT + count]
+        ability = cls(data[0], data[1], data[2], tuple(bands) if len(bands) == count else ())
         if ability.min_power_dbm > ability.max_power_dbm or not 1 <= ability.antennas <= MAX_ANTENNAS:
             raise FrameError("range", f"{ability} cannot be", data)
         return ability
+
+    def data(self) -> bytes:
+        """The answer as a reader sends it, without tag protocols."""
+        head = bytes([self.min_power_dbm, self.max_power_dbm, self.antennas])
+        return head + len(self.bands).to_bytes(2, "big") + bytes(self.bands) + bytes(2)
 
 
 def time_us(data: bytes) -> int:
@@ -236,129 +239,3 @@ def time_us(data: bytes) -> int:
 def time_data(now_us: int) -> bytes:
     """A time as a reader sends it."""
     return (now_us // _US_PER_S).to_bytes(4, "big") + (now_us % _US_PER_S).to_bytes(4, "big")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadEpc:
-    """What the message RFID READ_EPC asks for.
-
-    Attributes:
-        antenna_ports: 1 to 8. tid_words: words of TID to read along at most; 0 for none.
-        is_continuous: until stopped, else one round at each port.
-    """
-
-    antenna_ports: tuple[int, ...]
-    is_continuous: bool = True
-    tid_words: int = 0
-
-    def data(self) -> bytes:
-        """The data of the request."""
-        mask = sum(1 << port - 1 for port in self.antenna_ports)
-        tid = bytes([_TID, 0, self.tid_words]) if self.tid_words else b""  # 0: a shorter TID is read as it is
-        return bytes([mask, CONTINUOUS if self.is_continuous else SINGLE]) + tid
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read the request.
-
-        Raises:
-            FrameError: `length`, or `range` for what a simulated reader does not do.
-        """
-        if len(data) not in (2, 5):
-            raise FrameError("length", f"{len(data)} bytes; antennas, mode and TID are played", data)
-        if not data[0] or data[1] not in (SINGLE, CONTINUOUS) or data[2:3] not in (b"", bytes([_TID])):
-            raise FrameError("range", "no antenna, another mode, or another parameter than TID", data)
-        ports = tuple(port for port in range(1, MAX_ANTENNAS + 1) if data[0] >> port - 1 & 1)
-        return cls(ports, data[1] == CONTINUOUS, data[4] if len(data) > 2 else 0)  # noqa: PLR2004 - with TID
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """One read.
-
-    Attributes:
-        rssi: as sent; its scale is not known.
-        memory_result: 0 when the memory that was asked for was read.
-        reader_time_us: the reader's own clock, since 1970.
-        rest: from the first parameter on that is not known.
-    """
-
-    epc: bytes
-    pc_bits: int
-    antenna_port: int
-    rssi: int | None = None
-    memory_result: int | None = None
-    tid: bytes | None = None
-    user_memory: bytes | None = None
-    reserved_memory: bytes | None = None
-    sub_antenna: int | None = None
-    reader_time_us: int | None = None
-    serial: int | None = None
-    rest: bytes = b""
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read the data of the message.
-
-        Raises:
-            FrameError: `length` when lengths do not fit each other, `range` for antenna port 0.
-        """
-        size = int.from_bytes(data[:2], "big")
-        at = 2 + size + 3
-        if len(data) < at:
-            raise FrameError("length", f"an EPC of {size} bytes is announced, {len(data)} bytes came", data)
-        pc_bits, port = int.from_bytes(data[at - 3 : at - 1], "big"), data[at - 1]
-        announced = (pc_bits >> 11) * _WORD_BYTES
-        if size != announced and not pc_bits & _PC_XPC:
-            raise FrameError("length", f"PC {pc_bits:04X} announces {announced} bytes of EPC, {size} came", data)
-        if not port:
-            raise FrameError("range", "antenna port 0; they are numbered from 1", data)
-        found: dict[int, bytes] = {}
-        while at < len(data) and data[at] in _PARAMETERS and data[at] not in found:
-            number, at = data[at], at + 1
-            length = _PARAMETERS[number]
-            if length is None:
-                length, at = int.from_bytes(data[at : at + 2], "big"), at + 2
-            found[number], at = data[at : at + length], at + length
-        if at > len(data):
-            raise FrameError("length", f"a parameter ends {at - len(data)} bytes behind the data", data)
-        numbers = {number: int.from_bytes(value, "big") for number, value in found.items()}
-        return cls(
-            epc=data[2 : 2 + size],
-            pc_bits=pc_bits,
-            antenna_port=port,
-            rssi=numbers.get(0x01),
-            memory_result=numbers.get(0x02),
-            tid=found.get(0x03),
-            user_memory=found.get(0x04),
-            reserved_memory=found.get(0x05),
-            sub_antenna=numbers.get(0x06),
-            reader_time_us=time_us(found[0x07]) if 0x07 in found else None,  # noqa: PLR2004 - see the drawing
-            serial=numbers.get(0x08),
-            rest=data[at:],
-        )
-
-    def data(self) -> bytes:
-        """The data as a reader sends them, parameters in the order of their numbers."""
-        time = None if self.reader_time_us is None else time_data(self.reader_time_us)
-        parameters = {
-            0x01: None if self.rssi is None else bytes([self.rssi]),
-            0x02: None if self.memory_result is None else bytes([self.memory_result]),
-            0x03: self.tid,
-            0x04: self.user_memory,
-            0x05: self.reserved_memory,
-            0x06: None if self.sub_antenna is None else bytes([self.sub_antenna]),
-            0x07: time,
-            0x08: None if self.serial is None else self.serial.to_bytes(4, "big"),
-        }
-        body = len(self.epc).to_bytes(2, "big") + self.epc + self.pc_bits.to_bytes(2, "big")
-        body += bytes([self.antenna_port])
-        for number, value in parameters.items():
-            if value is not None:
-                length = b"" if _PARAMETERS[number] is not None else len(value).to_bytes(2, "big")
-                body += bytes([number]) + length + value
-        return body + self.rest
-
-
-_PARAMETERS: Final = {0x01: 1, 0x02: 1, 0x03: None, 0x04: None, 0x05: None, 0x06: 1, 0x07: 8, 0x08: 4}
-"""Parameters of a tag: how many bytes follow the number; None where a length does."""

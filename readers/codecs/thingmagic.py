@@ -19,6 +19,7 @@ Seen on: those logs (M6e Nano, firmware 01.03.01.47; `tests/vectors/rfid/thingma
 from __future__ import annotations
 
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final, Self
@@ -115,7 +116,19 @@ class Status(IntEnum):
     UNKNOWN_REGION = 0x010B
     NO_TAGS = 0x0400  # in a stream: the end of a read cycle, tags or none
     NO_PROTOCOL = 0x0401
+    READ_FAILED = 0x0404
     NO_REGION = 0x0405
+    WRITE_FAILED = 0x0406
+    NOT_IMPLEMENTED = 0x0408
+    NO_SUCH_ADDRESS = 0x0409
+    TAG_ERROR = 0x040A
+    TOO_MUCH_DATA = 0x040B
+    BAD_LENGTH = 0x0411
+    OVERRUN = 0x0423
+    LOCKED = 0x0424
+    NOT_AUTHENTICATED = 0x0425
+    LOW_POWER = 0x042B
+    BAD_PASSWORD = 0x04A7
     CHANNEL_BUSY = 0x0501
     NO_ANTENNA = 0x0503
     TOO_HOT = 0x0504
@@ -125,7 +138,7 @@ class Status(IntEnum):
     ASSERTION = 0x7F01
 
 
-_EXPLAINED: Final = {
+_EXPLAINED: Final[Mapping[int, str]] = {
     Status.WRONG_DATA: "wrong number of arguments",
     Status.UNKNOWN_OPCODE: "unknown command",
     Status.UNIMPLEMENTED: "command not supported",
@@ -133,8 +146,15 @@ _EXPLAINED: Final = {
     Status.BAD_PARAMETER: "parameter out of range",
     Status.POWER_TOO_LOW: "power below the minimum",
     Status.UNKNOWN_REGION: "region not supported",
+    Status.NO_TAGS: "no tag found",
     Status.NO_PROTOCOL: "no tag protocol set",
+    Status.READ_FAILED: "read failed",
     Status.NO_REGION: "radio not ready: no region set",
+    Status.WRITE_FAILED: "write failed",
+    Status.TAG_ERROR: "general tag error",
+    Status.OVERRUN: "no such memory",
+    Status.LOCKED: "memory locked",
+    Status.LOW_POWER: "too little power for the tag",
     Status.CHANNEL_BUSY: "channel occupied",
     Status.NO_ANTENNA: "no antenna detected",
     Status.TOO_HOT: "temperature out of range",
@@ -200,7 +220,7 @@ def runs_boot_loader(program: int) -> bool:
 
 def explained(status: int) -> str:
     """A status for people: `0105 (parameter out of range)`."""
-    text = _EXPLAINED.get(Status(status)) if status in tuple(Status) else None
+    text = _EXPLAINED.get(status)
     return f"{status:04X} ({text})" if text else f"{status:04X}"
 
 

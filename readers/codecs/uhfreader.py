@@ -44,6 +44,8 @@ class Command(IntEnum):
 
     NOT_UNDERSTOOD = 0x00
     INVENTORY = 0x01
+    READ = 0x02
+    WRITE = 0x03
     INFO = 0x21
     SET_BAND = 0x22
     SET_ADDRESS = 0x24
@@ -51,6 +53,7 @@ class Command(IntEnum):
     SET_POWER = 0x2F
     SET_WORK_MODE = 0x35  # UHFReader18 only
     GET_WORK_MODE = 0x36  # UHFReader18 only
+    SET_ANTENNAS = 0x3F
     SERIAL = 0x4C
     SET_READ_MODE = 0x76
     GET_READ_MODE = 0x77
@@ -65,6 +68,8 @@ class Status(IntEnum):
     TIMEOUT = 0x02
     MORE = 0x03
     MEMORY_FULL = 0x04
+    PASSWORD = 0x05
+    NOT_SUPPORTED = 0x0B  # by the tag
     STATISTICS = 0x26
     HEARTBEAT = 0x28
     ANTENNA = 0xF8

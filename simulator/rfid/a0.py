@@ -30,6 +30,7 @@ from simulator.rfid.a0_tags import Flags, carry_out
 
 DEVICE: Final = "a0"
 _IDLE_S: Final = 1.0
+_GAP_S: Final = 0.1  # a command that was not whole by then never will be
 _US_PER_S: Final = 1_000_000
 _SHORTEST: Final = 0xFF
 _SHORT_SLOTS: Final = 4
@@ -105,10 +106,17 @@ async def serve(port: Port, radio: Radio, *modules: Module) -> None:
     """
     twins = [_Twin(port, radio, module) for module in modules or (Module(),)]
     decoder = Decoder()
+    heard_s = port.monotonic_s()
     while True:
         waits = [wait for twin in twins if (wait := twin.wait_us()) is not None]
-        data = await port.receive(max(0, min(waits)) / _US_PER_S if waits else _IDLE_S)
-        for frame in decoder.feed(data):
+        wait_s = max(0, min(waits)) / _US_PER_S if waits else _IDLE_S
+        data = await port.receive(min(wait_s, _GAP_S) if decoder.holds else wait_s)
+        frames = decoder.feed(data)
+        if data:
+            heard_s = port.monotonic_s()
+        elif decoder.holds and port.monotonic_s() - heard_s >= _GAP_S:
+            frames = decoder.gap()
+        for frame in frames:
             for twin in twins:
                 await twin.hear(frame)
         for twin in twins:

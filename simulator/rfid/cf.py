@@ -18,16 +18,21 @@ from readers.codecs.cf import (
     WorkMode,
     encode,
 )
+from readers.codecs.cf_access import mask_of
 from readers.driver import Port
+from readers.errors import FrameError
 from simulator.device import Radio, Sighting
+from simulator.rfid.cf_tags import Answered, answers_of
 
 DEVICE: Final = "cf"
 FACTORY: Final = bytes.fromhex("00 00 00 80 04 00 01 01 03 86 02 EE 01 F4 31 1E 01 04 00 00 0C 00 03 01 05")
 """The parameters of a published capture, but in answer mode and with 30 dBm."""
 
 _IDLE_S: Final = 1.0
+_GAP_S: Final = 0.1  # a command that was not whole by then never will be
 _US_PER_S: Final = 1_000_000
 _ALWAYS: Final = 1 << 32
+_TAG_WITHIN_US: Final = 100_000  # a tag that was here so long ago is found
 
 
 @dataclass(slots=True)
@@ -42,6 +47,8 @@ class Reader:
         stops_at_empty: such a round ends the inventory.
         greeting: what it says to a new connection.
         is_locked: it keeps its work mode, whatever is set.
+        mask: tags whose EPC begins otherwise are left out, of inventories too.
+        ends_work: status 12 after the tags that were worked on.
         unknown, mute: commands that are answered with status 02, and not at all.
     """
 
@@ -57,6 +64,8 @@ class Reader:
     stops_at_empty: bool = False
     greeting: bytes = b""
     is_locked: bool = False
+    mask: bytes = b""
+    ends_work: bool = True
     unknown: frozenset[int] = frozenset()
     mute: frozenset[int] = frozenset()
 
@@ -100,7 +109,8 @@ class _Twin:
             await self._end_round(end_us)
 
     async def _obey(self, within_s: float) -> None:
-        for frame in self._decoder.feed(await self._port.receive(within_s)):
+        data = await self._port.receive(min(within_s, _GAP_S) if self._decoder.holds else within_s)
+        for frame in self._decoder.feed(data) if data else self._decoder.gap():
             is_mine = frame.address in (self._reader.address, BROADCAST)
             if is_mine and frame.command not in self._reader.mute:
                 await self._answer(frame)
@@ -108,9 +118,26 @@ class _Twin:
     async def _answer(self, frame: Frame) -> None:
         answer: tuple[int, bytes] | None = (Status.FAILED, b"")
         if frame.command not in self._reader.unknown:
+            if frame.command in (Command.READ, Command.WRITE):
+                for each in self._work_on_tags(frame):
+                    await self._say(frame.command, *each)
+                return
             answer = self._carry_out(frame.command, frame.body)
         if answer is not None:
             await self._say(frame.command, answer[0], answer[1])
+
+    def _work_on_tags(self, frame: Frame) -> list[Answered]:
+        """The answers of all tags that the mask leaves."""
+        reader, now_us = self._reader, self._port.now_us()
+        heard = [
+            sighting
+            for antenna in reader.parameters.antennas
+            for sighting in self._radio.heard(antenna, now_us - _TAG_WITHIN_US, now_us)
+            if sighting.epc.startswith(reader.mask)
+        ]
+        is_write = frame.command == Command.WRITE
+        found = answers_of(self._radio, heard, frame.body, reader.parameters.power_dbm, is_write=is_write)
+        return [*found, (Status.ROUND_END, b"")] if reader.ends_work or not found else found
 
     async def _say(self, command: int, status: int, data: bytes = b"") -> None:
         await self._port.send(encode(Frame(self._reader.address, command, bytes([status]) + data)))
@@ -139,6 +166,12 @@ class _Twin:
                 return Status.PARAMETER, b""
             reader.parameters = reader.parameters.changed(power_dbm=parameters[0])
             return Status.DONE, b""
+        if command == Command.SELECT:
+            try:
+                reader.mask = mask_of(parameters)
+            except FrameError:
+                return Status.PARAMETER, b""
+            return Status.DONE, b""
         if command == Command.SET_PARAMETERS and len(parameters) == len(FACTORY):
             return self._set_parameters(Parameters(parameters)), b""
         return Status.PARAMETER, b""
@@ -163,6 +196,8 @@ class _Twin:
         count = 0
         for antenna in reader.parameters.antennas:
             for sighting in self._radio.heard(antenna, began_us, end_us):
+                if not sighting.epc.startswith(reader.mask):
+                    continue
                 await self._say(Command.START, Status.DONE, self._tag(sighting).data())
                 count += 1
         if self._is_limited:

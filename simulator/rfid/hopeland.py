@@ -8,29 +8,30 @@ from typing import Final
 
 from readers.codecs.hopeland import (
     OK,
+    Ability,
     Decoder,
     Finish,
     Frame,
     Kind,
     Message,
-    ReadEpc,
     ReaderInfo,
-    Tag,
     encode,
     time_data,
 )
+from readers.codecs.hopeland_tags import ReadTags, Tag, rssi_raw_of
 from readers.driver import Port
 from readers.errors import FrameError
 from simulator.device import Radio, Sighting
+from simulator.rfid.hopeland_tags import code_of_write, parsed, with_memory
 
 DEVICE: Final = "hopeland"
 _IDLE_S: Final = 1.0
+_GAP_S: Final = 0.1  # a command that was not whole by then never will be
 _US_PER_S: Final = 1_000_000
 _WORD_BYTES: Final = 2
 _FAILED: Final = b"\x01"
-_NOT_READ: Final = 1
 _UNCONFIRMED_MOST: Final = 4  # after so many the reader gives its client up
-_RSSI: Final = 0x20
+_TAG_WITHIN_US: Final = 100_000  # a tag that was here so long ago is found
 
 Known = tuple[Kind, int]
 
@@ -40,6 +41,8 @@ class Reader:
     """What kind of reader is played.
 
     Attributes:
+        band: at power-on; of `bands`, those that it can.
+        tells_exact_rssi: in dBm besides, as newer readers do.
         clock_offset_us: reader time minus host time.
         stamps: tags carry the reader's time and a serial number.
         confirms_every_s: the reader asks whether its client is there, and gives it up after four times; 0 for never.
@@ -56,6 +59,9 @@ class Reader:
     min_power_dbm: int = 5
     max_power_dbm: int = 33
     powers_dbm: Mapping[int, int] = field(default_factory=dict)
+    band: int = 3
+    bands: tuple[int, ...] = (0, 1, 2, 3, 4)
+    tells_exact_rssi: bool = False
     round_s: float = 0.1
     clock_offset_us: int = 0
     stamps: bool = False
@@ -84,8 +90,9 @@ class _Twin:
         self._radio = radio
         self._reader = reader
         self._decoder = Decoder()
+        self._band = reader.band
         self._powers = dict.fromkeys(range(1, reader.antennas + 1), 30) | dict(reader.powers_dbm)
-        self._plan: ReadEpc | None = ReadEpc((1,)) if reader.reading else None
+        self._plan: ReadTags | None = ReadTags((1,)) if reader.reading else None
         self._round_began_us = port.now_us()
         self._rounds = 0
         self._tags = 0
@@ -119,7 +126,8 @@ class _Twin:
         await self._say(Frame(Kind.READER, Message.CONFIRM, self._confirm_number.to_bytes(4, "big"), is_unasked=True))
 
     async def _obey(self, within_s: float) -> None:
-        for frame in self._decoder.feed(await self._port.receive(within_s)):
+        data = await self._port.receive(min(within_s, _GAP_S) if self._decoder.holds else within_s)
+        for frame in self._decoder.feed(data) if data else self._decoder.gap():
             known = (Kind(frame.kind), frame.message)
             if known in self._reader.mute or frame.is_unasked:
                 continue
@@ -135,7 +143,7 @@ class _Twin:
             else:
                 await self._say(Frame(frame.kind, frame.message, answer))
 
-    async def _end_round(self, plan: ReadEpc, end_us: int) -> None:
+    async def _end_round(self, plan: ReadTags, end_us: int) -> None:
         frames = self._heard(plan, end_us)
         self._round_began_us = end_us
         self._rounds += 1
@@ -144,7 +152,7 @@ class _Twin:
             frames.append(Frame(Kind.RFID, Message.FINISHED, bytes([Finish.DONE]), is_unasked=True))
         await self._say(*frames)
 
-    def _heard(self, plan: ReadEpc, until_us: int) -> list[Frame]:
+    def _heard(self, plan: ReadTags, until_us: int) -> list[Frame]:
         """Tags of this round up to then; the antennas share it in equal parts."""
         share_us = round(self._reader.round_s * _US_PER_S) // len(plan.antenna_ports)
         frames = []
@@ -152,24 +160,24 @@ class _Twin:
             on_us = self._round_began_us + share_us * index
             off_us = until_us if number == plan.antenna_ports[-1] else min(until_us, on_us + share_us)
             if on_us < off_us:
-                frames += [self._tag(plan, sighting) for sighting in self._radio.heard(number, on_us, off_us)]
+                heard = self._radio.heard(number, on_us, off_us)
+                frames += [self._tag(plan, sighting) for sighting in heard if sighting.epc.startswith(plan.epc)]
         return frames
 
-    def _tag(self, plan: ReadEpc, sighting: Sighting) -> Frame:
+    def _tag(self, plan: ReadTags, sighting: Sighting) -> Frame:
         self._tags += 1
         reader = self._reader
-        tid = sighting.tid[: plan.tid_words * _WORD_BYTES] if plan.tid_words else None
         pc_bits = len(sighting.epc) // _WORD_BYTES << 11 if sighting.pc_bits is None else sighting.pc_bits
         tag = Tag(
             epc=sighting.epc,
             pc_bits=pc_bits,
             antenna_port=sighting.antenna_port,
-            rssi=_RSSI,
-            memory_result=None if tid is None else int(OK[0]) if tid else _NOT_READ,
-            tid=tid or None,
+            rssi=rssi_raw_of(sighting.rssi_dbm),
             reader_time_us=sighting.at_us + reader.clock_offset_us if reader.stamps else None,
             serial=self._tags if reader.stamps else None,
+            exact_rssi_dbm=round(sighting.rssi_dbm) if reader.tells_exact_rssi else None,
         )
+        tag = with_memory(tag, plan, self._radio, sighting)
         return Frame(Kind.RFID, Message.TAG, tag.data(), is_unasked=True)
 
     def _carry_out(self, known: Known, data: bytes) -> bytes | None:
@@ -188,7 +196,13 @@ class _Twin:
         if kind is not Kind.RFID:
             return None
         if message == Message.ABILITY:
-            return bytes([reader.min_power_dbm, reader.max_power_dbm, reader.antennas])
+            return Ability(reader.min_power_dbm, reader.max_power_dbm, reader.antennas, reader.bands).data()
+        if message == Message.GET_BAND:
+            return bytes([self._band])
+        if message == Message.SET_BAND and len(data) == 1:
+            return self._set_band(data[0])
+        if message == Message.WRITE_EPC:
+            return self._write(data)
         if message == Message.GET_POWER:
             return b"".join(bytes(pair) for pair in self._powers.items())
         if message == Message.SET_POWER:
@@ -199,6 +213,18 @@ class _Twin:
             self._plan = None
             return OK
         return None
+
+    def _set_band(self, code: int) -> bytes:
+        if code not in self._reader.bands:
+            return _FAILED
+        self._band = code
+        return OK
+
+    def _write(self, data: bytes) -> bytes:
+        asked, now_us = parsed(data), self._port.now_us()
+        port = asked.antenna_port if asked is not None else 1
+        heard = self._radio.heard(port, now_us - _TAG_WITHIN_US, now_us)
+        return bytes([code_of_write(self._radio, heard, asked, self._powers.get(port, 0))])
 
     def _set_power(self, wanted: Mapping[int, int]) -> bytes:
         reader = self._reader
@@ -212,7 +238,7 @@ class _Twin:
 
     def _start(self, data: bytes) -> bytes:
         try:
-            plan = ReadEpc.parse(data)
+            plan = ReadTags.parse(data)
         except FrameError:
             return _FAILED
         if self._plan is not None or max(plan.antenna_ports) > self._reader.antennas:

@@ -33,8 +33,9 @@ from readers.codecs.m100_access import (
 from readers.driver import Port
 from readers.errors import FrameError
 from simulator.device import Radio, Sighting
+from simulator.gen2_memory import TagRefusalError, WrongPasswordError
 from simulator.rfid import m100_air
-from simulator.rfid.m100_air import Air, TagRefusalError, WrongPasswordError
+from simulator.rfid.m100_air import Air
 
 DEVICE: Final = "m100"
 ANTENNA_PORT: Final = 1

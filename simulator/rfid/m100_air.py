@@ -9,31 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from readers.access import WORD_BYTES, Bank
-from readers.codecs.checksums import gen2_crc16
-from readers.codecs.m100 import pc_bits_for
 from readers.codecs.m100_access import Access, Action, Flag, Query, Select
+from simulator import gen2_memory
 from simulator.device import Radio, Sighting, TagMemory, WritableRadio
 
 S1_US: Final = 1_000_000
 S2_US: Final = 2_000_000
-OVERRUN: Final = 0x3
-LOCKED: Final = 0x4
 _SESSION_S1: Final = 1
-_ALL_BANKS: Final = frozenset(Bank)
 _LAST_SEL: Final = 0b11
-
-
-class TagRefusalError(Exception):
-    """The tag answered with an error of its own."""
-
-    def __init__(self, code: int) -> None:
-        self.code = code
-        super().__init__(code)
-
-
-class WrongPasswordError(Exception):
-    """The tag did not open for this password."""
 
 
 class Air:
@@ -76,14 +59,7 @@ class Air:
             kept = self._radio.memory(sighting.epc)
             if kept is not None:
                 return kept
-        pc_bits = sighting.pc_bits if sighting.pc_bits is not None else pc_bits_for(sighting.epc)
-        air = pc_bits.to_bytes(2, "big") + sighting.epc
-        return TagMemory(
-            epc_bank=bytearray(gen2_crc16(air).to_bytes(2, "big") + air),
-            tid=sighting.tid,
-            user=bytearray(sighting.user_memory),
-            locked_banks=_ALL_BANKS,
-        )
+        return gen2_memory.shown(sighting)
 
     def _apply(self, select: Select, sighting: Sighting, now_us: int) -> None:
         matches = fits(select, self.memory_of(sighting))
@@ -111,7 +87,7 @@ class Air:
 
 def fits(select: Select, memory: TagMemory) -> bool:
     """Whether a tag's memory holds the mask at that place."""
-    bank = bank_of(memory, select.bank)
+    bank = gen2_memory.bank_of(memory, select.bank)
     size = len(bank) * 8
     if select.pointer_bits + select.mask_bits > size:
         return False
@@ -120,26 +96,13 @@ def fits(select: Select, memory: TagMemory) -> bool:
     return held & ((1 << select.mask_bits) - 1) == wanted
 
 
-def bank_of(memory: TagMemory, bank: Bank) -> bytes:
-    """The content of one bank."""
-    banks = {Bank.RESERVED: memory.reserved, Bank.EPC: memory.epc_bank, Bank.TID: memory.tid, Bank.USER: memory.user}
-    return bytes(banks[bank])
-
-
 def read(memory: TagMemory, asked: Access) -> bytes:
     """What the tag gives.
 
     Raises:
         TagRefusalError, WrongPasswordError: it gives nothing.
     """
-    _open(memory, asked.password)
-    if asked.bank is Bank.RESERVED and Bank.RESERVED in memory.locked_banks:
-        raise TagRefusalError(LOCKED)
-    content = bank_of(memory, asked.bank)
-    end = (asked.word + asked.words) * WORD_BYTES
-    if end > len(content):
-        raise TagRefusalError(OVERRUN)
-    return content[asked.word * WORD_BYTES : end]
+    return gen2_memory.read(memory, asked.bank, asked.word, asked.words, asked.password)
 
 
 def write(memory: TagMemory, asked: Access) -> None:
@@ -148,25 +111,9 @@ def write(memory: TagMemory, asked: Access) -> None:
     Raises:
         TagRefusalError, WrongPasswordError: it is as it was.
     """
-    _open(memory, asked.password)
-    if asked.bank is Bank.TID or asked.bank in memory.locked_banks:
-        raise TagRefusalError(LOCKED)
-    content = {Bank.RESERVED: memory.reserved, Bank.EPC: memory.epc_bank, Bank.USER: memory.user}[asked.bank]
-    start = asked.word * WORD_BYTES
-    if start + len(asked.data) > len(content):
-        raise TagRefusalError(OVERRUN)
-    content[start : start + len(asked.data)] = asked.data
-    if asked.bank is Bank.EPC:
-        words = int.from_bytes(content[2:4], "big") >> 11
-        content[:2] = gen2_crc16(bytes(content[2 : 4 + words * WORD_BYTES])).to_bytes(2, "big")
+    gen2_memory.write(memory, asked.bank, asked.word, asked.data, asked.password)
 
 
 def kept_by_the_module(query: Query) -> Query:
     """What a module makes of a Query that it is asked for: DR 8, M 1 and TRext stay."""
     return replace(query, divide_ratio=0, miller=0, is_pilot=True)
-
-
-def _open(memory: TagMemory, password: int) -> None:
-    """A password of 0 asks for nothing; any other must be the tag's access password."""
-    if password and password != int.from_bytes(memory.reserved[4:8], "big"):
-        raise WrongPasswordError

@@ -30,12 +30,15 @@ from readers.codecs.thingmagic_tags import (
 from readers.driver import Port
 from readers.errors import FrameError
 from simulator.device import Radio, Sighting
+from simulator.rfid.thingmagic_tags import work_on_tag
 
 DEVICE: Final = "thingmagic"
 _IDLE_S: Final = 1.0
+_GAP_S: Final = 0.1  # a command that was not whole by then never will be
 _SLICE_US: Final = 25_000  # how much of the stream is sent at once
 _US_PER_S: Final = 1_000_000
 _US_PER_MS: Final = 1_000
+_TAG_WITHIN_US: Final = 100_000  # a tag that was here so long ago is found
 _LOWEST_DBM: Final = -128
 _HIGHEST_DBM: Final = 127
 _OPPOSITE_DEG: Final = 180
@@ -47,6 +50,8 @@ _BOOT_LOADER: Final = 0x51
 _READ_FILTER: Final = 0x0C
 _SEND_CRC: Final = 0x1B
 _CRC_BYTES: Final = 2
+_POWERS: Final = frozenset({Opcode.GET_READ_POWER, Opcode.GET_WRITE_POWER})
+_ASKED_WITH: Final = _POWERS | {Opcode.GET_OPTION, Opcode.GET_PROTOCOL_PARAMETER, Opcode.GET_ANTENNA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,9 @@ class _Twin:
         self._region = module.region
         self._protocol = module.protocol
         self._power_mode = module.power_mode
-        self._power = round(module.max_power_dbm * DBM_STEPS)
+        self._power = self._write_power = round(module.max_power_dbm * DBM_STEPS)
         self._antennas = [number for number, detected in module.ports.items() if detected]
+        self._work_antenna = 1
         self._options = {0x04: 0, 0x0C: 1, 0x0E: 0, 0x1B: int(module.sends_crc)}
         self._gen2 = {0x00: b"\x00", 0x01: b"\x01\x00", 0x02: b"\x02", 0x10: b"\x00", 0x11: b"\x00", 0x12: b"\x00"}
         self._plan: ReadPlan | None = ReadPlan() if module.streaming else None
@@ -142,8 +148,9 @@ class _Twin:
             await self._stream(plan, end_us)
 
     async def _obey(self, within_s: float) -> None:
-        heard = self._when_awake(await self._port.receive(within_s))
-        for frame in self._decoder.feed(heard):
+        data = await self._port.receive(min(within_s, _GAP_S) if self._decoder.holds else within_s)
+        heard = self._when_awake(data)
+        for frame in self._decoder.feed(heard) if data else self._decoder.gap():
             if frame.opcode not in self._module.mute:
                 await self._answer(frame)
 
@@ -170,8 +177,7 @@ class _Twin:
                 frames.append(Frame(Opcode.READ_TAG_MULTIPLE, b"", trouble))
             elif self._module.reports_cycles:
                 frames.append(Frame(Opcode.READ_TAG_MULTIPLE, b"", Status.NO_TAGS))
-            if self._stopping:
-                frames.append(self._stopped())
+            frames += [self._stopped()] if self._stopping else []
         await self._send(*frames)
 
     def _read(self, plan: ReadPlan, start_us: int, until_us: int) -> list[Frame]:
@@ -256,6 +262,8 @@ class _Twin:
             raise _RefusedError(Status.UNKNOWN_OPCODE)
         if opcode == Opcode.MULTI_PROTOCOL:
             return self._start_or_stop(data)
+        if opcode in (Opcode.READ_TAG_DATA, Opcode.WRITE_TAG_DATA):
+            return self._work_on_tag(opcode, data)
         answer = self._get(opcode, data)
         if answer is None:
             answer = self._set(opcode, data)
@@ -267,6 +275,16 @@ class _Twin:
         module = self._module
         boot, date = bytes.fromhex("14120800"), bytes.fromhex("20150310")
         return Version(boot, module.hardware, date, module.firmware, 1 << (GEN2 - 1)).data()
+
+    def _work_on_tag(self, opcode: int, data: bytes) -> bytes:
+        if not self._region:
+            raise _RefusedError(Status.NO_REGION)
+        now_us = self._port.now_us()
+        heard = self._radio.heard(self._work_antenna, now_us - _TAG_WITHIN_US, now_us)
+        status, answer = work_on_tag(self._radio, heard, opcode, data, self._write_power)
+        if status:
+            raise _RefusedError(status)
+        return answer
 
     def _get(self, opcode: int, data: bytes) -> bytes | None:
         module = self._module
@@ -285,10 +303,11 @@ class _Twin:
                 return b"".join(khz.to_bytes(4, "big") for khz in module.hop_khz)
             case Opcode.GET_ANTENNA if data == b"\x05":
                 return data + b"".join(bytes([number, detected]) for number, detected in module.ports.items())
-            case Opcode.GET_READ_POWER if data in (b"\x00", b"\x01"):
-                limits = (self._power, round(module.max_power_dbm * DBM_STEPS), round(module.min_power_dbm * DBM_STEPS))
+            case Opcode.GET_READ_POWER | Opcode.GET_WRITE_POWER if data in (b"\x00", b"\x01"):
+                power = self._power if opcode == Opcode.GET_READ_POWER else self._write_power
+                limits = (power, round(module.max_power_dbm * DBM_STEPS), round(module.min_power_dbm * DBM_STEPS))
                 told = limits if data == b"\x01" else limits[:1]
-                return data + b"".join(power.to_bytes(2, "big", signed=True) for power in told)
+                return data + b"".join(each.to_bytes(2, "big", signed=True) for each in told)
             case Opcode.GET_OPTION if data[:1] == b"\x01" and data[1:2] == b"\x12":
                 return data + b"\x00\x00"  # a bare module
             case Opcode.GET_OPTION if data[:1] == b"\x01" and data[1:2] == b"\x0d":
@@ -297,8 +316,8 @@ class _Twin:
                 return data + bytes([self._options[data[1]]])
             case Opcode.GET_PROTOCOL_PARAMETER if data[:1] == bytes([GEN2]) and data[1:] and data[1] in self._gen2:
                 return data + self._gen2[data[1]]
-            case Opcode.GET_OPTION | Opcode.GET_PROTOCOL_PARAMETER | Opcode.GET_ANTENNA | Opcode.GET_READ_POWER:
-                raise _RefusedError(Status.BAD_PARAMETER)
+        if opcode in _ASKED_WITH:
+            raise _RefusedError(Status.BAD_PARAMETER)
         return None
 
     def _set(self, opcode: int, data: bytes) -> bytes | None:
@@ -314,7 +333,11 @@ class _Twin:
                     raise _RefusedError(Status.UNKNOWN_REGION)
                 self._region = data[0]
             case Opcode.SET_READ_POWER:
-                self._set_power(int.from_bytes(data, "big", signed=True))
+                self._power = self._possible(int.from_bytes(data, "big", signed=True))
+            case Opcode.SET_WRITE_POWER:
+                self._write_power = self._possible(int.from_bytes(data, "big", signed=True))
+            case Opcode.SET_ANTENNA if len(data) == 2 and data[0] in self._module.ports:  # noqa: PLR2004 - a pair
+                self._work_antenna = data[0]
             case Opcode.SET_ANTENNA if data[:1] == b"\x02":
                 self._set_antennas(data[1::2])
             case Opcode.SET_OPTION if len(data) > 2 and data[1] in self._options:  # noqa: PLR2004 - form, key, value
@@ -328,12 +351,12 @@ class _Twin:
                 return None
         return b""
 
-    def _set_power(self, power: int) -> None:
+    def _possible(self, power: int) -> int:
         if power > round(self._module.max_power_dbm * DBM_STEPS):
             raise _RefusedError(Status.POWER_TOO_HIGH)
         if power < round(self._module.min_power_dbm * DBM_STEPS):
             raise _RefusedError(Status.POWER_TOO_LOW)
-        self._power = power
+        return power
 
     def _set_antennas(self, numbers: bytes) -> None:
         if not numbers or not set(numbers) <= self._module.ports.keys():

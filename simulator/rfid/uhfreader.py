@@ -28,6 +28,7 @@ from readers.codecs.uhfreader_info import BANDS, ReaderInfo, Region
 from readers.driver import Port
 from readers.errors import FrameError
 from simulator.device import Radio, Sighting
+from simulator.rfid.uhfreader_tags import Answer, TagsInReach, chosen
 
 DEVICE: Final = "uhfreader"
 RR18_TYPE: Final = 0x09
@@ -35,6 +36,7 @@ RR18_WORK_MODE: Final = bytes([0, 30, 10, 15, 0, 2, 4, 0, 1, 5, 8, 0])
 _IDLE_S: Final = 1.0
 _REPORT_EVERY_S: Final = 0.05
 _US_PER_S: Final = 1_000_000
+_TAG_WITHIN_US: Final = 100_000  # a tag that was here so long ago is found
 _RAW_ZERO_DBM: Final = -170  # a made-up scale: no manual gives one
 _BYTE_MOST: Final = 255
 _POINTS: Final = {band.code: band for band in BANDS.values()}
@@ -145,6 +147,7 @@ class _Twin:
         self._spoke_us = port.now_us()
         self._heartbeats = 0
         self._tags_in_all = 0
+        self._antennas = tuple(range(1, reader.ports + 1))  # of its own setting, for all but inventories
 
     @property
     def next_us(self) -> int:
@@ -212,6 +215,12 @@ class _Twin:
             return Status.DONE, bytes([reader.read_mode]) + bytes(9), None
         if command == Command.GET_WORK_MODE and reader.is_rr18:
             return Status.DONE, reader.work_mode, None
+        if command in (Command.READ, Command.WRITE):
+            return (*self._work_on_tag(command, parameters), None)
+        if command == Command.SET_ANTENNAS and not reader.is_rr18:
+            found = chosen(parameters, reader.ports)
+            self._antennas = found or self._antennas
+            return Status.DONE if found else Status.PARAMETER, b"", None
         if command == Command.SET_BAND and len(parameters) == 2:  # noqa: PLR2004 - highest and lowest
             status = self._set_band(parameters[0], parameters[1])
         elif command == Command.SET_WORK_MODE and reader.is_rr18 and len(parameters) == 6:  # noqa: PLR2004 - see codec
@@ -233,6 +242,13 @@ class _Twin:
         else:
             return None
         return status, b"", sender
+
+    def _work_on_tag(self, command: int, parameters: bytes) -> Answer:
+        now_us = self._port.now_us()
+        heard = [
+            sighting for antenna in self._antennas for sighting in self._heard(antenna, now_us - _TAG_WITHIN_US, now_us)
+        ]
+        return TagsInReach(self._radio, heard, self._reader.power_dbm).answer(command, parameters)
 
     def _set_power(self, value: int) -> Status:
         power_dbm = value if self._reader.is_rr18 else value & 0x7F

@@ -2,5 +2,6 @@
 
 from readers.rfid.cf.driver import DRIVER, CfDriver
 from readers.rfid.cf.settings import CfSettings, Mode
+from readers.rfid.cf.station import CfStation
 
-__all__ = ["DRIVER", "CfDriver", "CfSettings", "Mode"]
+__all__ = ["DRIVER", "CfDriver", "CfSettings", "CfStation", "Mode"]

@@ -6,15 +6,16 @@ looked into: the inventory is stopped, which a living reader confirms, and start
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any, Final
+from typing import Final
 
-from readers.codecs.cf import EPC_AREA, Command, Frame, Info, Parameters, Status, WorkMode, start_parameters
+from readers.codecs.cf import Command, Frame, Status, WorkMode, start_parameters
 from readers.driver import DriverSpec, Kind, LineDefaults, Port, Report
 from readers.errors import DeviceRefusedError, LinkError
-from readers.observations import Condition, DeviceInfo, Rejected, Severity, Watching
-from readers.rfid.cf.line import TRIES, Line, NoAnswerError, is_tag
-from readers.rfid.cf.settings import CfSettings, Mode
+from readers.observations import Rejected, Watching
+from readers.rfid.cf.configuration import FACTORY_BAUD, FACTORY_TCP_PORT, Configuration
+from readers.rfid.cf.line import Line, is_tag
+from readers.rfid.cf.settings import CfSettings
+from readers.rfid.cf.station import CfStation
 
 ROUND_WITHIN_S: Final = 1.0  # several times the longest round
 SILENT_STARTS: Final = 3  # starts of the inventory without any sign of a round
@@ -38,8 +39,7 @@ class CfDriver:
             DeviceRefusedError: it does not inventory, or reports by itself though it must not.
         """
         session = _Session(self._settings, port, report)
-        await session.identify()
-        await session.configure()
+        await session.begin()
         while True:
             await session.turn()
 
@@ -52,67 +52,25 @@ class _Session:
         self._port = port
         self._report = report
         self._line = Line(port, report, settings.address)
-        self._parameters: Parameters | None = None
+        self._configuration = Configuration(settings, self._line, report)
         self._listens = False
         self._watching = False
-        self._conditions: set[tuple[str, str]] = set()
         self._silent_starts = 0
         self._refusals = 0
         self._final_ends = 0
         self._spoke_s = port.monotonic_s()
 
-    async def identify(self) -> None:
-        """Say who the reader is. An inventory of a former client is stopped first.
+    async def begin(self) -> None:
+        """Say who the reader is, and set it.
 
         Raises:
-            LinkError: nobody answers.
+            LinkError: nobody answers. DeviceRefusedError: it is not as the settings say, and cannot be changed.
         """
-        answer = None
-        for _ in range(TRIES):
-            with contextlib.suppress(NoAnswerError):  # one that reports by itself may not know how to stop
-                await self._line.ask(Command.STOP, tries=1)
-            with contextlib.suppress(NoAnswerError):
-                answer = await self._line.ask(Command.INFO, tries=1)
-                break
-        if answer is None:
-            raise LinkError(self._nobody())
-        if answer.status != Status.DONE:
-            self._report(DeviceInfo("Chafon"))
-            return
-        info = Info.parse(answer.data)
-        self._report(DeviceInfo("Chafon", info.hardware, info.firmware, info.serial))
-
-    async def configure(self) -> None:
-        """Set what differs, and read it back.
-
-        Raises:
-            DeviceRefusedError: the reader reports by itself or does not, and cannot be changed.
-        """
-        self._parameters = await self._read_parameters()
-        mode = self._settings.mode
-        if self._parameters is None:
-            for key, value in self._wanted().items():
-                self._condition("setting_unverified", key, f"{value} asked; the reader does not tell its parameters")
-            self._listens = mode is Mode.ACTIVE
-            return
-        was = self._parameters.work_mode
-        wanted_mode = WorkMode.ACTIVE if mode is Mode.ACTIVE else WorkMode.ANSWER
-        wanted = self._parameters.changed(work_mode=wanted_mode, area=EPC_AREA, **self._wanted())
-        if wanted != self._parameters:
-            status = await self._write(wanted)
-            self._compare(wanted, self._parameters, status)
-        found = self._parameters.work_mode
-        if found == wanted_mode != was:
-            detail = f"the reader was in mode {was} and was set to {found}, which it keeps without power"
-            self._condition("mode_changed", "mode", detail, Severity.INFO)
-        if found != wanted_mode and mode is not Mode.AUTO:
-            raise DeviceRefusedError(
-                f"{self._port.description}: settings.mode = {mode}, but the reader stays in work mode {found} "
-                "(0 answers, 1 reports by itself, 2 does so while triggered); set it with its maker's program"
-            )
-        self._listens = found != WorkMode.ANSWER
-        if self._listens:
-            self._condition("active_mode", "mode", "the reader reports by itself; its own settings decide how often")
+        await self._configuration.identify()
+        self._listens = await self._configuration.configure()
+        if self._listens and self._configuration.parameters is not None:
+            detail = "the reader reports by itself; its own settings decide how often"
+            self._configuration.begin("active_mode", "mode", detail)
             await self._prove()
 
     async def turn(self) -> None:
@@ -176,16 +134,15 @@ class _Session:
 
     def _inventory_runs(self) -> None:
         self._silent_starts = self._refusals = 0
-        if ("rounds_unconfirmed", "") in self._conditions:
-            self._conditions.remove(("rounds_unconfirmed", ""))
-            self._report(Condition("rounds_unconfirmed", active=False))
+        self._configuration.end("rounds_unconfirmed")
         self._watch()
 
     def _inventory_silent(self) -> None:
         """The reader lives, but nothing shows that it reads."""
         self._silent_starts += 1
         if self._silent_starts >= SILENT_STARTS:
-            self._condition("rounds_unconfirmed", "", "the reader answers, but reports neither tags nor empty rounds")
+            detail = "the reader answers, but reports neither tags nor empty rounds"
+            self._configuration.begin("rounds_unconfirmed", "", detail)
             self._unwatch()
 
     async def _listen(self) -> None:
@@ -204,69 +161,26 @@ class _Session:
         Raises:
             LinkError: it does not answer, or has stopped to report by itself.
         """
-        if self._parameters is None:
+        if self._configuration.parameters is None:
             await self._line.ask(Command.INFO)
             self._unwatch()  # it lives, which is not to say that it reads
         else:
-            parameters = await self._read_parameters()
+            parameters = await self._configuration.read_parameters()
             if parameters is None or parameters.work_mode == WorkMode.ANSWER:
                 raise LinkError(f"{self._port.description}: the reader has stopped to report by itself; starting anew")
             if parameters.work_mode == WorkMode.ACTIVE:
                 self._watch()
             else:
-                self._condition("triggered_mode", "mode", "it reads only while its trigger input is on")
+                self._configuration.begin("triggered_mode", "mode", "it reads only while its trigger input is on")
                 self._unwatch()
         self._spoke_s = self._port.monotonic_s()
-
-    def _wanted(self) -> dict[str, Any]:
-        """What the settings ask of the parameters."""
-        settings = self._settings
-        wanted = {
-            "antennas": settings.antennas,
-            "power_dbm": settings.tx_power_dbm,
-            "q": settings.q,
-            "session": settings.session,
-        }
-        return {key: value for key, value in wanted.items() if value is not None}
-
-    async def _read_parameters(self) -> Parameters | None:
-        """What is in force, or None where the reader does not say."""
-        try:
-            answer = await self._line.ask(Command.GET_PARAMETERS)
-        except NoAnswerError:
-            return None
-        return Parameters.parse(answer.data) if answer.status == Status.DONE else None
-
-    async def _write(self, wanted: Parameters) -> int | None:
-        """Set the power by its own command and the rest together; the first status that is no success."""
-        assert self._parameters is not None
-        now, statuses = self._parameters, []
-        if wanted.power_dbm != now.power_dbm:
-            answer = await self._line.ask(Command.SET_POWER, bytes([wanted.power_dbm, 0]))
-            statuses.append(answer.status)
-            if answer.status == Status.DONE:
-                now = now.changed(power_dbm=wanted.power_dbm)
-            else:  # it would spoil the rest
-                wanted = wanted.changed(power_dbm=now.power_dbm)
-        if wanted != now:
-            statuses.append((await self._line.ask(Command.SET_PARAMETERS, wanted.raw)).status)
-        self._parameters = await self._read_parameters() or self._parameters
-        return next((status for status in statuses if status != Status.DONE), Status.DONE)
-
-    def _compare(self, wanted: Parameters, found: Parameters, status: int | None) -> None:
-        said = "" if status == Status.DONE else f"; the reader answered status {status:02X}"
-        keys = {"antennas": "antennas", "power_dbm": "tx_power_dbm", "q": "q", "session": "session", "area": "area"}
-        for name, key in keys.items():
-            asked, in_force = getattr(wanted, name), getattr(found, name)
-            if asked != in_force:
-                self._condition("setting_differs", key, f"{asked} asked, {in_force} in force{said}")
 
     def _watch(self) -> None:
         if not self._watching:
             self._watching = True
             ports = self._settings.antennas or (1,)
-            if self._parameters is not None:
-                in_use = self._parameters.antennas or (1,)
+            if self._configuration.parameters is not None:
+                in_use = self._configuration.parameters.antennas or (1,)
                 ports = tuple(port for port in ports if port in in_use) if self._settings.antennas else in_use
             self._report(Watching(frozenset(ports)))
 
@@ -275,22 +189,6 @@ class _Session:
             self._watching = False
             self._report(Watching())
 
-    def _condition(self, name: str, key: str, detail: str, severity: Severity = Severity.WARNING) -> None:
-        if (name, key) not in self._conditions:
-            self._conditions.add((name, key))
-            self._report(Condition(name, active=True, severity=severity, key=key, detail=detail))
-
-    def _nobody(self) -> str:
-        assert DRIVER.line is not None
-        heard = self._line.heard_bytes
-        what = (
-            f"{heard} bytes came but no answer to 'get device information': another speed, address or protocol"
-            if heard
-            else "no byte came in answer to 'get device information': check power, wiring, address and name of the line"
-        )
-        factory = f"{DRIVER.line.baud} 8N1 and TCP port {DRIVER.tcp_port}"
-        return f"{self._port.description}: {what}; these readers leave the factory with {factory}"
-
 
 DRIVER: Final = DriverSpec(
     "cf",
@@ -298,7 +196,8 @@ DRIVER: Final = DriverSpec(
     CfSettings,
     CfDriver,
     "UHF readers of the CF family, UHF Prime (CF591, CF661, H103), on a serial line or TCP",
-    line=LineDefaults(baud=115_200),
-    tcp_port=2022,
+    line=LineDefaults(baud=FACTORY_BAUD),
+    tcp_port=FACTORY_TCP_PORT,
+    station=CfStation,
     models=("UHF Prime", "Chafon CF591", "CF600", "CF661", "CF-RL", "CF-M gate readers", "H103", "CP-202910"),
 )

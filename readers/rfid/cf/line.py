@@ -45,17 +45,36 @@ class Line:
         Raises:
             NoAnswerError: it was not. LinkError: the link is gone.
         """
+        return (await self.ask_all(command, parameters, tries=tries, more_within_s=0.0))[0]
+
+    async def ask_all(
+        self,
+        command: Command,
+        parameters: bytes = b"",
+        *,
+        tries: int = TRIES,
+        within_s: float = ANSWER_WITHIN_S,
+        more_within_s: float,
+    ) -> list[Frame]:
+        """Send a command until it is answered; all answers, of which the others follow within a time of the first.
+
+        Raises:
+            NoAnswerError: it was not. LinkError: the link is gone.
+        """
         for _ in range(tries):
             await self.send(command, parameters)
-            deadline_s = self.port.monotonic_s() + ANSWER_WITHIN_S
+            answers: list[Frame] = []
+            deadline_s = self.port.monotonic_s() + within_s
             while (left_s := deadline_s - self.port.monotonic_s()) > 0:
-                for frame in await self.listen(left_s):
-                    # an echo of a command without parameters has no status
-                    if frame.command == command and frame.status is not None:
-                        return frame
+                found = [frame for frame in await self.listen(left_s) if _answers(frame, command)]
+                if found and not answers:
+                    deadline_s = self.port.monotonic_s() + more_within_s
+                answers += found
+            if answers:
+                return answers
         raise NoAnswerError(
             f"{self.port.description}: command {command:04X} was sent {tries} times without an answer within "
-            f"{ANSWER_WITHIN_S:g} s; check power, wiring and address"
+            f"{within_s:g} s; check power, wiring and address"
         )
 
     async def listen(self, within_s: float) -> list[Frame]:
@@ -98,6 +117,11 @@ class Line:
             return []
         # 0 would be the only antenna of a reader that does not count them
         return [TagRead(tag.epc, tag.antenna or 1, tag.rssi_dbm, channel_index=tag.channel + 1)]
+
+
+def _answers(frame: Frame, command: Command) -> bool:
+    """An echo of a command without parameters has no status."""
+    return frame.command == command and frame.status is not None
 
 
 def is_tag(frame: Frame) -> bool:

@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, model_validator
 
 from readers.codecs.cf import BROADCAST
+from readers.codecs.cf_band import Region
 from readers.driver import DriverSettings
 
 ANTENNAS_MOST: Final = 8
@@ -35,6 +36,9 @@ class CfSettings(DriverSettings):
     )
     tx_power_dbm: int | None = Field(
         default=None, ge=1, le=33, description="set and read back; default: the reader keeps its own"
+    )
+    region: Region | None = Field(
+        default=None, description="the whole band, set and read back; default: the reader keeps its own"
     )
     q: int | None = Field(default=None, ge=0, le=15, description="Gen2 Q, set and read back; default: the reader's own")
     session: Literal[0, 1, 2, 3] | None = Field(

@@ -2,5 +2,6 @@
 
 from readers.rfid.thingmagic.driver import DRIVER, ThingMagicDriver
 from readers.rfid.thingmagic.settings import Region, ThingMagicSettings
+from readers.rfid.thingmagic.station import ThingMagicStation
 
-__all__ = ["DRIVER", "Region", "ThingMagicDriver", "ThingMagicSettings"]
+__all__ = ["DRIVER", "Region", "ThingMagicDriver", "ThingMagicSettings", "ThingMagicStation"]

@@ -20,7 +20,7 @@ _SLEEPERS: Final = (0x18, 0x19, 0x20)  # models that fall into deep sleep
 _FULL: Final = b"\x00"
 _SLEEP: Final = b"\x04"
 _DETECT: Final = b"\x05"
-_ANTENNA_LIST: Final = b"\x02"
+ANTENNA_LIST: Final = b"\x02"
 _WITH_LIMITS: Final = b"\x01"
 _READ_FILTER: Final = b"\x01\x0c"
 _SEND_CRC: Final = b"\x01\x1b"
@@ -120,13 +120,13 @@ async def _stay_awake(talk: Conversation) -> None:
         talk.begin("setting_unverified", f"command {Opcode.GET_POWER_MODE:02X} got status {refusal}", "power_mode")
 
 
-async def configure(talk: Conversation, settings: ThingMagicSettings) -> Setup:
-    """Set the module and read back what is in force.
+async def configure(talk: Conversation, settings: ThingMagicSettings, *, writes: bool = False) -> Setup:
+    """Set the module and read back what is in force; `writes` also the power for writing to tags.
 
     Raises:
         LinkError: it fell silent. DeviceRefusedError: it cannot do what the settings ask.
     """
-    return await _Configuration(talk, settings).carry_out()
+    return await _Configuration(talk, settings).carry_out(writes=writes)
 
 
 class _Configuration:
@@ -135,11 +135,13 @@ class _Configuration:
         self._settings = settings
         self._in_force: dict[str, str] = {}
 
-    async def carry_out(self) -> Setup:
+    async def carry_out(self, *, writes: bool) -> Setup:
         await self._set_protocol()
         ports = await self._choose_antennas()
         await self._set_region()
-        await self._set_power()
+        await self._set_power("tx_power_dbm", Opcode.SET_READ_POWER, Opcode.GET_READ_POWER)
+        if writes:
+            await self._set_power("write_power_dbm", Opcode.SET_WRITE_POWER, Opcode.GET_WRITE_POWER)
         await self._set_gen2()
         await self._set("read_filter", (Opcode.SET_OPTION, Opcode.GET_OPTION), _READ_FILTER, _OFF)
         channels = await self._channels()
@@ -190,7 +192,7 @@ class _Configuration:
     async def _set_antennas(self, ports: tuple[int, ...]) -> None:
         pairs = b"".join(bytes([port, port]) for port in ports)  # transmitter and receiver
         try:
-            await self._talk.ask(Opcode.SET_ANTENNA, _ANTENNA_LIST + pairs)
+            await self._talk.ask(Opcode.SET_ANTENNA, ANTENNA_LIST + pairs)
         except RefusedError as refusal:
             raise DeviceRefusedError(
                 f"{self._talk.port.description}: settings.antennas: the module refuses ports "
@@ -233,23 +235,23 @@ class _Configuration:
             return "the module does not say which regions it knows"
         return f"the module knows {', '.join(REGIONS[code] for code in codes if code in REGIONS) or 'none'}"
 
-    async def _set_power(self) -> None:
+    async def _set_power(self, key: str, set_it: Opcode, get_it: Opcode) -> None:
         asked = wanted = round(self._settings.tx_power_dbm * DBM_STEPS)
-        limits = _powers(await self._read_back(Opcode.GET_READ_POWER, _WITH_LIMITS, _WITH_LIMITS, "tx_power_dbm"))
+        limits = _powers(await self._read_back(get_it, _WITH_LIMITS, _WITH_LIMITS, key))
         if len(limits) > 2:  # noqa: PLR2004 - in force, maximum, minimum
             wanted = max(limits[2], min(limits[1], wanted))
         try:
-            await self._talk.ask(Opcode.SET_READ_POWER, wanted.to_bytes(2, "big", signed=True))
+            await self._talk.ask(set_it, wanted.to_bytes(2, "big", signed=True))
         except RefusedError as refusal:
             detail = f"{asked / DBM_STEPS:g} dBm asked, the module answered status {refusal}"
-            self._talk.begin("setting_differs", detail, "tx_power_dbm")
+            self._talk.begin("setting_differs", detail, key)
             return
-        found = _powers(await self._read_back(Opcode.GET_READ_POWER, _WITH_LIMITS, _WITH_LIMITS, "tx_power_dbm"))
+        found = _powers(await self._read_back(get_it, _WITH_LIMITS, _WITH_LIMITS, key))
         if found:
-            self._in_force["tx_power_dbm"] = f"{found[0] / DBM_STEPS:g}"
+            self._in_force[key] = f"{found[0] / DBM_STEPS:g}"
             if found[0] != asked:
                 detail = f"{asked / DBM_STEPS:g} dBm asked, {found[0] / DBM_STEPS:g} dBm in force"
-                self._talk.begin("setting_differs", detail, "tx_power_dbm")
+                self._talk.begin("setting_differs", detail, key)
 
     async def _set_gen2(self) -> None:
         settings = self._settings

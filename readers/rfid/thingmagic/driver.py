@@ -9,6 +9,7 @@ from readers.rfid.thingmagic.configuration import FACTORY_BAUD, configure, ident
 from readers.rfid.thingmagic.conversation import Conversation
 from readers.rfid.thingmagic.inventory import Inventory
 from readers.rfid.thingmagic.settings import ThingMagicSettings
+from readers.rfid.thingmagic.station import ThingMagicStation
 
 
 class ThingMagicDriver:
@@ -38,5 +39,6 @@ DRIVER: Final = DriverSpec(
     ThingMagicDriver,
     "UHF modules of ThingMagic (JADAK, Novanta) on a serial line: M6e, M6e Micro, M6e Nano, M7e",
     line=LineDefaults(baud=FACTORY_BAUD),
+    station=ThingMagicStation,
     models=("ThingMagic M6e", "ThingMagic M6e Micro", "ThingMagic M6e Nano", "ThingMagic M7e", "SparkFun SEN-14066"),
 )

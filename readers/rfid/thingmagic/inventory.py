@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -46,18 +47,19 @@ class Inventory:
         self._cycle_began_us: int | None = None
         talk.on_stream = self._hear
 
-    async def run(self) -> None:
-        """Start the stream and follow it until it ends or falls silent.
+    async def run(self, within_s: float = math.inf) -> None:
+        """Start the stream and follow it until it ends or falls silent, or for so long.
 
         Raises:
             LinkError: the module fell silent, or restarted. DeviceRefusedError: it cannot read.
         """
         self._signs, self._ended = 0, False
+        until_s = self._talk.port.monotonic_s() + within_s
         if not await self._start():
             return
         signs, last_s = self._signs, self._talk.port.monotonic_s()
-        while not self._ended:
-            for frame in await self._talk.listen(SILENCE_S):
+        while not self._ended and (left_s := until_s - self._talk.port.monotonic_s()) > 0:
+            for frame in await self._talk.listen(min(SILENCE_S, left_s)):
                 self._talk.expect_no_restart(frame)
             now_s = self._talk.port.monotonic_s()
             if self._signs != signs:

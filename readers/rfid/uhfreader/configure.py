@@ -68,6 +68,18 @@ class Configurator:
             detail = f"{self._settings.tx_power_dbm} dBm asked, {info.power_dbm} dBm in force"
             self._differs("tx_power_dbm", detail, Status.DONE)
 
+    def in_force(self) -> dict[str, str]:
+        """What the reader said last of its region and power."""
+        info = self._info()
+        region = str(info.region) if info.region is not None else f"band {info.band:04b}"
+        band = BANDS.get(info.region) if info.region is not None else None
+        if band is None or (info.lowest, info.highest) != (0, band.last):
+            region += f", points {info.lowest} to {info.highest}"
+        values = {self._reader.key("region"): region}
+        if info.power_dbm is not None:
+            values[self._reader.key("tx_power_dbm")] = str(info.power_dbm)
+        return values
+
     async def answers(self) -> bool:
         """Whether the reader waits to be asked; one that reports by itself is told not to, unless it shall.
 

@@ -7,11 +7,12 @@ from typing import Final
 from readers.codecs.uhfreader import BROADCAST, Frame
 from readers.driver import DriverSpec, Kind, LineDefaults, Port, Report
 from readers.errors import LinkError
-from readers.observations import DeviceInfo, Rejected, TagReads
+from readers.observations import DeviceInfo, InForce, Rejected, TagReads
 from readers.rfid.uhfreader.configure import ANSWERS, REPORTS, TRIGGERED, Configurator
 from readers.rfid.uhfreader.line import TRIES, Line, NoAnswerError
 from readers.rfid.uhfreader.reader import Reader
 from readers.rfid.uhfreader.settings import UhfReaderSettings
+from readers.rfid.uhfreader.station import UhfReaderStation
 from readers.rfid.uhfreader.told import Told
 
 PROOF_EVERY_S: Final = 10.0  # a reader that reports by itself is asked for its mode when it was silent for so long
@@ -95,6 +96,7 @@ class _Session:
                 await configurator.apply()
             else:
                 configurator.compare()
+            self._report(InForce(configurator.in_force()))
         except NoAnswerError as error:
             self._is_absent(reader, error)
             return
@@ -207,6 +209,7 @@ DRIVER: Final = DriverSpec(
     UhfReaderDriver,
     "UHF readers of the UHFReader family (UHFReader18, 288, 86, RRU9803) on a serial line or a device server",
     line=LineDefaults(baud=57_600),
+    station=UhfReaderStation,
     models=(
         "UHFReader18",
         "UHFReader288",

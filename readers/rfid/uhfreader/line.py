@@ -64,7 +64,15 @@ class Line:
             self._hear(frames)
         return frames
 
-    async def ask(self, address: int, command: Command, parameters: bytes = b"", *, tries: int = TRIES) -> Frame:
+    async def ask(
+        self,
+        address: int,
+        command: Command,
+        parameters: bytes = b"",
+        *,
+        tries: int = TRIES,
+        within_s: float = ANSWER_WITHIN_S,
+    ) -> Frame:
         """Send a command until it is answered; one that arrived garbled is sent again too.
 
         Raises:
@@ -73,7 +81,7 @@ class Line:
         refusal: Frame | None = None
         for _ in range(tries):
             await self.send(Frame(address, command, parameters))
-            answer = await self._answer(address, command)
+            answer = await self._answer(address, command, within_s)
             if answer is not None and answer.command == command:
                 return answer
             refusal = answer or refusal
@@ -83,11 +91,11 @@ class Line:
             return refusal
         raise NoAnswerError(
             f"{self.port.description}: address {address} was sent command {command:02X} {tries} times without an "
-            f"answer within {ANSWER_WITHIN_S:g} s; check its power, its address and the wiring"
+            f"answer within {within_s:g} s; check its power, its address and the wiring"
         )
 
-    async def _answer(self, address: int, command: Command) -> Frame | None:
-        deadline_s = self.port.monotonic_s() + ANSWER_WITHIN_S
+    async def _answer(self, address: int, command: Command, within_s: float) -> Frame | None:
+        deadline_s = self.port.monotonic_s() + within_s
         while (left_s := deadline_s - self.port.monotonic_s()) > 0:
             for frame in await self.listen(left_s):
                 if answers(frame, address, command):

@@ -23,6 +23,13 @@ from readers.codecs.a0 import (
     status_of,
 )
 from readers.errors import FrameError
+from tests.support.codec_properties import (
+    comes_back,
+    is_counted_as,
+    noise_hides_no_frame,
+    slicing_never_matters,
+    truncated_is_no_frame,
+)
 
 BYTES = st.integers(0, 255)
 FRAMES = st.builds(Frame, BYTES, BYTES, st.binary(max_size=MAX_DATA_BYTES))
@@ -47,27 +54,17 @@ FAILURES = st.builds(Failure, BYTES)
 
 @given(FRAMES)
 def test_what_is_encoded_is_decoded(frame: Frame) -> None:
-    decoder = Decoder()
-    assert decoder.feed(encode(frame)) == [frame]
-    assert not decoder.take_rejects()
+    comes_back(Decoder(), encode(frame), frame)
 
 
 @given(st.lists(FRAMES, max_size=4), st.binary(max_size=40), st.integers(1, 40))
 def test_slicing_never_matters(frames: list[Frame], noise: bytes, size: int) -> None:
-    stream = noise + b"".join(encode(frame) + noise for frame in frames)
-    whole, sliced = Decoder(), Decoder()
-    found = [frame for at in range(0, len(stream), size) for frame in sliced.feed(stream[at : at + size])]
-    assert whole.feed(stream) == found
-    assert whole.gap() == sliced.gap()
-    assert whole.take_rejects() == sliced.take_rejects()
+    slicing_never_matters(Decoder, map(encode, frames), noise, size)
 
 
 @given(st.binary(max_size=60), FRAMES)
 def test_noise_never_hides_the_next_good_frame(noise: bytes, frame: Frame) -> None:
-    decoder = Decoder()
-    decoder.feed(noise)
-    decoder.gap()  # the line fell silent, then the frame comes
-    assert decoder.feed(encode(frame))[-1:] == [frame]
+    noise_hides_no_frame(Decoder(), noise, encode(frame), frame)
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -85,9 +82,7 @@ def test_noise_right_before_a_frame_only_delays_it(seed: int) -> None:
 def test_a_truncated_frame_is_no_frame(frame: Frame, data: st.DataObject) -> None:
     plain = Frame(1, frame.command if frame.command != 0xA0 else 0, bytes(len(frame.data)))
     raw = encode(plain)
-    decoder = Decoder()
-    assert decoder.feed(raw[: data.draw(st.integers(0, len(raw) - 1))]) == []
-    assert decoder.gap() == []
+    truncated_is_no_frame(Decoder(), raw[: data.draw(st.integers(0, len(raw) - 1))])
 
 
 @given(st.binary(max_size=800))
@@ -99,9 +94,7 @@ def test_anything_at_all_raises_nothing_and_holds_little(stream: bytes) -> None:
 
 @pytest.mark.parametrize(("raw", "reason"), [("A0 02 01 72", "length"), ("A0 03 01 72 EB", "checksum")])
 def test_each_check_has_its_counter(raw: str, reason: str) -> None:
-    decoder = Decoder()
-    assert decoder.feed(bytes.fromhex(raw)) == []
-    assert decoder.take_rejects()[reason] == 1
+    is_counted_as(Decoder(), raw, reason)
 
 
 @given(FRAMES, st.data())

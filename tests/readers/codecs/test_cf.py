@@ -17,6 +17,13 @@ from readers.codecs.cf import (
     start_parameters,
 )
 from readers.errors import FrameError
+from tests.support.codec_properties import (
+    comes_back,
+    is_counted_as,
+    noise_hides_no_frame,
+    slicing_never_matters,
+    truncated_is_no_frame,
+)
 
 FRAMES = st.builds(Frame, st.integers(0, 255), st.integers(0, 255), st.binary(max_size=MAX_BODY_BYTES))
 CAPTURED = bytes.fromhex("00 00 01 80 04 00 01 01 03 86 02 EE 01 F4 31 21 01 04 00 00 0C 00 03 01 05")
@@ -24,36 +31,23 @@ CAPTURED = bytes.fromhex("00 00 01 80 04 00 01 01 03 86 02 EE 01 F4 31 21 01 04 
 
 @given(FRAMES)
 def test_what_is_encoded_is_decoded(frame: Frame) -> None:
-    decoder = Decoder()
-    assert decoder.feed(encode(frame)) == [frame]
-    assert not decoder.take_rejects()
+    comes_back(Decoder(), encode(frame), frame)
 
 
 @given(st.lists(FRAMES, max_size=4), st.binary(max_size=40), st.integers(1, 40))
 def test_slicing_never_matters(frames: list[Frame], noise: bytes, size: int) -> None:
-    stream = noise + b"".join(encode(frame) + noise for frame in frames)
-    whole, sliced = Decoder(), Decoder()
-    found = [frame for at in range(0, len(stream), size) for frame in sliced.feed(stream[at : at + size])]
-    assert whole.feed(stream) == found
-    assert whole.gap() == sliced.gap()
-    assert whole.take_rejects() == sliced.take_rejects()
+    slicing_never_matters(Decoder, map(encode, frames), noise, size)
 
 
 @given(st.lists(st.sampled_from([HEAD, 0x00, 0x01, 0x12, 0xFF]), max_size=60), FRAMES)
 def test_noise_never_hides_the_next_good_frame(noise: list[int], frame: Frame) -> None:
-    decoder = Decoder()
-    decoder.feed(bytes(noise))
-    held = decoder.gap()  # the line fell silent, then the frame comes
-    assert decoder.feed(encode(frame))[-1:] == [frame]
-    assert all(isinstance(found, Frame) for found in held)
+    noise_hides_no_frame(Decoder(), bytes(noise), encode(frame), frame)
 
 
 @given(st.integers(0, MAX_BODY_BYTES), st.data())
 def test_a_truncated_frame_is_no_frame(size: int, data: st.DataObject) -> None:
     raw = encode(Frame(0, 1, bytes(size)))
-    decoder = Decoder()
-    assert decoder.feed(raw[: data.draw(st.integers(0, len(raw) - 1))]) == []
-    assert decoder.gap() == []
+    truncated_is_no_frame(Decoder(), raw[: data.draw(st.integers(0, len(raw) - 1))])
 
 
 @given(st.binary(max_size=700))
@@ -68,9 +62,7 @@ def test_anything_at_all_raises_nothing_and_holds_little(stream: bytes) -> None:
     [("11", "noise_bytes"), ("CF 00 01 01 00", "command"), ("CF 00 00 01 01 12 42 1E", "checksum")],
 )
 def test_each_check_has_its_counter(raw: str, reason: str) -> None:
-    decoder = Decoder()
-    assert decoder.feed(bytes.fromhex(raw)) == []
-    assert decoder.take_rejects()[reason] == 1
+    is_counted_as(Decoder(), raw, reason)
 
 
 def test_a_greeting_of_zeros_is_no_noise() -> None:

@@ -15,6 +15,7 @@ from readers.codecs.fdxb import (
     printed_identity,
 )
 from readers.errors import FrameError
+from tests.support.codec_properties import comes_back, slicing_never_matters
 
 FRAMES = st.builds(
     Frame,
@@ -29,19 +30,12 @@ FRAMES = st.builds(
 
 @given(FRAMES)
 def test_what_is_encoded_is_decoded(frame: Frame) -> None:
-    decoder = Decoder()
-    assert decoder.feed(encode(frame)) == [frame]
-    assert not decoder.take_rejects()
+    comes_back(Decoder(), encode(frame), frame)
 
 
 @given(st.lists(FRAMES, max_size=4), st.binary(max_size=40), st.integers(1, 40))
 def test_slicing_never_matters(frames: list[Frame], noise: bytes, size: int) -> None:
-    stream = noise + b"".join(encode(frame) + noise for frame in frames)
-    whole, sliced = Decoder(), Decoder()
-    found = [frame for at in range(0, len(stream), size) for frame in sliced.feed(stream[at : at + size])]
-    assert whole.feed(stream) == found
-    assert whole.gap() == sliced.gap()
-    assert whole.take_rejects() == sliced.take_rejects()
+    slicing_never_matters(Decoder, map(encode, frames), noise, size)
 
 
 @given(st.binary(max_size=60), FRAMES)

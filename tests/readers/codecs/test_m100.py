@@ -18,6 +18,7 @@ from readers.codecs.m100 import (
     pc_bits_for,
 )
 from readers.errors import FrameError
+from tests.support.codec_properties import is_counted_as, truncated_is_no_frame
 
 FRAMES = st.builds(
     Frame, st.sampled_from(list(FrameType)), st.integers(0, 255), st.binary(max_size=MAX_PARAMETER_BYTES)
@@ -56,9 +57,7 @@ def test_noise_never_hides_the_next_good_frame(noise: bytes, frame: Frame) -> No
 @given(FRAMES, PAIRS, st.data())
 def test_a_truncated_frame_is_no_frame(frame: Frame, pair: Delimiters, data: st.DataObject) -> None:
     raw = encode(Frame(frame.type, frame.command, b"\x00" * len(frame.parameters)), pair)
-    decoder = Decoder()
-    assert decoder.feed(raw[: data.draw(st.integers(0, len(raw) - 1))]) == []
-    assert decoder.gap() == []
+    truncated_is_no_frame(Decoder(), raw[: data.draw(st.integers(0, len(raw) - 1))])
 
 
 @given(st.binary(max_size=600))
@@ -84,9 +83,7 @@ def test_a_locked_decoder_refuses_the_other_form() -> None:
     ],
 )
 def test_each_check_has_its_counter(raw: str, reason: str) -> None:
-    decoder = Decoder()
-    assert decoder.feed(bytes.fromhex(raw)) == []
-    assert decoder.take_rejects()[reason] == 1
+    is_counted_as(Decoder(), raw, reason)
 
 
 def test_parameters_that_no_reader_takes_are_refused() -> None:

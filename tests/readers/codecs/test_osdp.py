@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from readers.codecs.osdp import MOST_FRAME_BYTES, Command, Decoder, Frame, RawCard, Reply, encode, parse_raw_card
 from readers.errors import FrameError
+from tests.support.codec_properties import is_counted_as, noise_hides_no_frame, slicing_never_matters
 
 BLOCKS = st.one_of(
     st.just((b"", b"")),
@@ -35,20 +36,12 @@ def test_what_is_encoded_is_decoded(frame: Frame) -> None:
 
 @given(st.lists(FRAMES, max_size=4), st.binary(max_size=40), st.integers(1, 40))
 def test_slicing_never_matters(frames: list[Frame], noise: bytes, size: int) -> None:
-    stream = noise + b"".join(encode(frame) + noise for frame in frames)
-    whole, sliced = Decoder(), Decoder()
-    found = [frame for at in range(0, len(stream), size) for frame in sliced.feed(stream[at : at + size])]
-    assert whole.feed(stream) == found
-    assert whole.gap() == sliced.gap()
-    assert whole.take_rejects() == sliced.take_rejects()
+    slicing_never_matters(Decoder, map(encode, frames), noise, size)
 
 
 @given(st.binary(max_size=60), FRAMES)
 def test_noise_never_hides_the_next_good_frame(noise: bytes, frame: Frame) -> None:
-    decoder = Decoder()
-    decoder.feed(noise)
-    decoder.gap()  # the line fell silent, then the frame comes
-    assert decoder.feed(encode(frame))[-1:] == [frame]
+    noise_hides_no_frame(Decoder(), noise, encode(frame), frame)
 
 
 @given(FRAMES, st.data())
@@ -79,9 +72,7 @@ def test_a_wrong_bit_is_noticed(frame: Frame, data: st.DataObject) -> None:
     ],
 )
 def test_each_check_has_its_counter(raw: str, reason: str) -> None:
-    decoder = Decoder()
-    assert decoder.feed(bytes.fromhex(raw)) == []
-    assert decoder.take_rejects()[reason] == 1
+    is_counted_as(Decoder(), raw, reason)
 
 
 @pytest.mark.parametrize("block", [b"\x01\x60", b"\x00\x60", b"\x05\x15\x00", b"\x02\x15\x60\x00\x00"])

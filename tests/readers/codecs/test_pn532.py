@@ -19,6 +19,7 @@ from readers.codecs.pn532 import (
 )
 from readers.errors import FrameError
 from readers.tagdata.cards import Technology
+from tests.support.codec_properties import is_counted_as, noise_hides_no_frame, slicing_never_matters
 from tests.support.codecs.pn532 import target_a
 
 FRAMES = st.one_of(
@@ -42,20 +43,12 @@ def test_what_is_encoded_is_decoded(frame: Frame, extended: bool) -> None:  # no
 
 @given(st.lists(FRAMES, max_size=4), st.binary(max_size=40), st.integers(1, 40))
 def test_slicing_never_matters(frames: list[Frame], noise: bytes, size: int) -> None:
-    stream = noise + b"".join(encode(frame) + noise for frame in frames)
-    whole, sliced = Decoder(), Decoder()
-    found = [frame for at in range(0, len(stream), size) for frame in sliced.feed(stream[at : at + size])]
-    assert whole.feed(stream) == found
-    assert whole.gap() == sliced.gap()
-    assert whole.take_rejects() == sliced.take_rejects()
+    slicing_never_matters(Decoder, map(encode, frames), noise, size)
 
 
 @given(st.binary(max_size=60), FRAMES)
 def test_noise_never_hides_the_next_good_frame(noise: bytes, frame: Frame) -> None:
-    decoder = Decoder()
-    decoder.feed(noise)
-    decoder.gap()  # the line fell silent, then the frame comes
-    assert decoder.feed(encode(frame))[-1:] == [frame]
+    noise_hides_no_frame(Decoder(), noise, encode(frame), frame)
 
 
 @given(st.integers(0, 255), st.integers(0, MOST_BYTES - 2), st.booleans(), st.data())
@@ -82,9 +75,7 @@ def test_a_truncated_frame_is_no_frame(code: int, size: int, extended: bool, dat
     ],
 )
 def test_each_check_has_its_counter(raw: str, reason: str) -> None:
-    decoder = Decoder()
-    assert decoder.feed(bytes.fromhex(raw)) == []
-    assert decoder.take_rejects()[reason] == 1
+    is_counted_as(Decoder(), raw, reason)
 
 
 def test_an_acknowledgement_without_its_last_byte_waits_for_it() -> None:

@@ -133,4 +133,4 @@ def test_the_boot_loader_is_told_by_two_bits() -> None:
 def test_statuses_are_explained() -> None:
     assert explained(Status.BAD_PARAMETER) == "0105 (parameter out of range)"
     assert explained(0x0123) == "0123"
-    assert explained(Status.NO_TAGS) == "0400"
+    assert explained(Status.NO_TAGS) == "0400 (no tag found)"

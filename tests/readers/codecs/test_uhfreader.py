@@ -25,6 +25,13 @@ from readers.codecs.uhfreader import (
     tag_data,
 )
 from readers.errors import FrameError
+from tests.support.codec_properties import (
+    comes_back,
+    is_counted_as,
+    noise_hides_no_frame,
+    slicing_never_matters,
+    truncated_is_no_frame,
+)
 
 BODIES = st.binary(min_size=1, max_size=MAX_BODY_BYTES)
 FRAMES = st.builds(
@@ -44,29 +51,18 @@ TAGS = st.builds(
 
 @given(FRAMES)
 def test_what_is_encoded_is_decoded(frame: Frame) -> None:
-    decoder = Decoder()
-    assert decoder.feed(encode(frame)) == [frame]
-    assert not decoder.take_rejects()
+    comes_back(Decoder(), encode(frame), frame)
     assert bytes([frame.status]) + frame.data == frame.body
 
 
 @given(st.lists(FRAMES, max_size=4), st.binary(max_size=40), st.integers(1, 40))
 def test_slicing_never_matters(frames: list[Frame], noise: bytes, size: int) -> None:
-    stream = noise + b"".join(encode(frame) + noise for frame in frames)
-    whole, sliced = Decoder(), Decoder()
-    found = [frame for at in range(0, len(stream), size) for frame in sliced.feed(stream[at : at + size])]
-    assert whole.feed(stream) == found
-    assert whole.gap() == sliced.gap()
-    assert whole.take_rejects() == sliced.take_rejects()
+    slicing_never_matters(Decoder, map(encode, frames), noise, size)
 
 
 @given(st.binary(max_size=60), FRAMES)
 def test_noise_never_hides_the_next_good_frame(noise: bytes, frame: Frame) -> None:
-    decoder = Decoder()
-    decoder.feed(noise)
-    held = decoder.gap()  # the line fell silent, then the frame comes
-    assert decoder.feed(encode(frame))[-1:] == [frame]
-    assert all(isinstance(found, Frame) for found in held)
+    noise_hides_no_frame(Decoder(), noise, encode(frame), frame)
 
 
 @given(st.binary(min_size=1, max_size=60), FRAMES)
@@ -78,9 +74,7 @@ def test_noise_right_before_a_frame_hides_it_until_the_pause_at_most(noise: byte
 @given(st.integers(0, 255), st.integers(1, MAX_BODY_BYTES), st.data())
 def test_a_truncated_frame_is_no_frame(address: int, size: int, data: st.DataObject) -> None:
     raw = encode(Frame(address, Command.INVENTORY, bytes(size)))
-    decoder = Decoder()
-    assert decoder.feed(raw[: data.draw(st.integers(0, len(raw) - 1))]) == []
-    assert decoder.gap() == []
+    truncated_is_no_frame(Decoder(), raw[: data.draw(st.integers(0, len(raw) - 1))])
 
 
 @given(st.binary(max_size=600))
@@ -101,9 +95,7 @@ def test_anything_at_all_raises_nothing_and_holds_little(stream: bytes) -> None:
     ],
 )
 def test_each_check_has_its_counter(raw: str, reason: str) -> None:
-    decoder = Decoder()
-    assert decoder.feed(bytes.fromhex(raw)) == []
-    assert reason in decoder.take_rejects()
+    is_counted_as(Decoder(), raw, reason, once=False)
 
 
 def test_commands_are_frames_for_those_who_want_them() -> None:

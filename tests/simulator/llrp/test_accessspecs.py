@@ -8,7 +8,6 @@ from readers.ports.memory import run
 from simulator.llrp.codec import Bits, Node, Status, node
 from simulator.llrp.identities import impinj_r420, plain
 from simulator.llrp.reader import SimulatedReader
-from tests.readers.rfid.llrp.shelf import Shelf, memory
 from tests.simulator.llrp.client import (
     Beat,
     Client,
@@ -21,6 +20,7 @@ from tests.simulator.llrp.client import (
     status,
     target,
 )
+from tests.support.shelf import Shelf, memory
 
 ONE, TWO = bytes.fromhex("3034257BF7194E4000001A85"), bytes.fromhex("E2003411B802011123456789")
 INVALID, RANGE = Status.A_INVALID, Status.A_OUT_OF_RANGE

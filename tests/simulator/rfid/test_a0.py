@@ -194,3 +194,8 @@ def test_strengths_beyond_what_a_byte_can_say_are_cut() -> None:
 
     reports = [inventory_answer(frame) for frame in said(Command.REAL_TIME, b"\x01", air=Loud())[:2]]
     assert [(r.rssi_dbm, r.pc_bits) for r in reports if isinstance(r, TagReport)] == [(-2, 1), (-128, 1)]
+
+
+def test_half_a_command_is_forgotten() -> None:
+    answers = converse(["A0 20 01 72", "A0 03 01 72 EA"], seconds=0.5)
+    assert answers == [b"", bytes.fromhex("A0 05 01 72 01 09 DE")]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from readers.codecs.cf import Command, Decoder, Frame, Info, Parameters, Status, WorkMode, encode
-from readers.ports.memory import START_US, pair, run
+from readers.codecs.cf_access import Answer, Work, mask_parameters
 from simulator.device import Radio, Sighting
 from simulator.rfid.cf import FACTORY, Reader, serve
+from tests.support.converse import Air, exchanged
+from tests.support.shelf import Shelf, memory
 
 EPC = bytes.fromhex("E2801160600002094C4C8B1A")
 START = "CF FF 00 01 05 00 00 00 00 00 F5 B5"
@@ -17,34 +18,15 @@ STOP = "CF FF 00 02 00 E7 61"
 NONE = bytes.fromhex("CF 00 00 01 01 12 42 1D")
 
 
-class Air:
-    """Nothing, or one tag at each given time."""
-
-    def __init__(self, *at_s: float) -> None:
-        self._at_us = [START_US + round(at * 1_000_000) for at in at_s]
-
-    def heard(self, antenna_port: int, start_us: int, until_us: int) -> Sequence[Sighting]:
-        return [Sighting(at, antenna_port, EPC, -32.0) for at in self._at_us if start_us <= at < until_us]
+def air(*at_s: float) -> Air:
+    return Air(*at_s, made=lambda at_us, port: Sighting(at_us, port, EPC, -32.0))
 
 
 def converse(
-    requests: Sequence[str], reader: Reader | None = None, seconds: float = 0.02, air: Radio | None = None
+    requests: Sequence[str], reader: Reader | None = None, seconds: float = 0.02, radio: Radio | None = None
 ) -> list[bytes]:
     """What the reader answers to each request within that time."""
-
-    async def scene() -> list[bytes]:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, air or Air(), reader))
-        answers = []
-        for request in requests:
-            await ours.send(bytes.fromhex(request))
-            await ours.pause(seconds)
-            answers.append(await ours.receive(0.001))
-        twin.cancel()
-        await asyncio.gather(twin, return_exceptions=True)
-        return answers
-
-    return run(scene())
+    return exchanged(lambda port: serve(port, radio or air(), reader), [(each, seconds) for each in requests])
 
 
 def asked(command: int, body: bytes = b"", address: int = 0xFF) -> str:
@@ -82,7 +64,7 @@ def test_an_inventory_for_a_time() -> None:
 
 
 def test_a_tag() -> None:
-    [answer] = converse([START_3], seconds=1.0, air=Air(0.01))
+    [answer] = converse([START_3], seconds=1.0, radio=air(0.01))
     assert answer == encode(Frame(0, Command.START, b"\x00\xfe\xc0\x01\x00\x0c" + EPC)) + NONE
 
 
@@ -136,3 +118,31 @@ def test_a_locked_reader_keeps_its_mode_and_a_mute_one_its_peace() -> None:
 def test_a_reader_that_stops_at_an_empty_round_and_one_that_is_silent_of_it() -> None:
     assert converse([START], Reader(stops_at_empty=True), seconds=1.0) == [NONE]
     assert converse([START], Reader(reports_empty_rounds=False), seconds=1.0) == [b""]
+
+
+def test_half_a_command_is_forgotten() -> None:
+    answers = converse(["CF FF 00 53 40 1A", STOP], seconds=0.5)
+    assert answers == [b"", bytes.fromhex("CF 00 00 02 01 00 9E EA")]
+
+
+def test_a_mask_leaves_tags_out_of_inventories_too() -> None:
+    reader = Reader()
+    answers = converse(
+        [asked(Command.SELECT, mask_parameters(b"\x12")), START, asked(Command.SELECT, b"\0\1\0")],
+        reader,
+        0.2,
+        air(0.25),
+    )
+    assert all(frame.data == b"" for frame in frames(answers[1]))
+    assert Frame(0, Command.SELECT, b"\x01") in frames(answers[2])
+    assert reader.mask == b"\x12"
+
+
+def test_work_on_tags_may_tell_its_end() -> None:
+    shelf = Shelf(memory(EPC, user=b"\x12\x34"))
+    read = asked(Command.READ, Work(3, 0, 1).parameters())
+    for ends in (True, False):
+        [answer] = converse([read], Reader(ends_work=ends), radio=shelf)
+        found = frames(answer)
+        assert Answer.parse(found[0].data).words == b"\x12\x34"
+        assert [frame.body for frame in found[1:]] == [b"\x12"] * ends

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from readers.codecs.hopeland import Decoder, Frame, Kind, Message, ReadEpc, Tag, encode
+from readers.codecs.hopeland import Ability, Decoder, Frame, Kind, Message, encode
+from readers.codecs.hopeland_access import WriteTag
+from readers.codecs.hopeland_tags import ReadTags, Tag
 from readers.errors import LinkError
 from readers.ports.memory import START_US, pair, run
 from simulator.device import Radio, Sighting
 from simulator.rfid.hopeland import Reader, serve
+from tests.support.converse import Air, exchanged
+from tests.support.shelf import Shelf, memory
 
 EPC = bytes.fromhex("AAAABBBBCCCC20180411")
 START, STARTED = "AA 02 10 00 02 01 01 71 AD", bytes.fromhex("AA 02 10 00 01 00 46 F6")
@@ -19,40 +23,15 @@ STOP, STOPPED = "AA 02 FF 00 00 A4 0F", bytes.fromhex("AA 02 FF 00 01 00 0A D8")
 FINISHED = Frame(Kind.RFID, Message.FINISHED, b"\x00", is_unasked=True)
 
 
-class Air:
-    """Nothing, or one tag at each given time."""
-
-    def __init__(self, *at_s: float, tid: bytes = b"", pc_bits: int | None = None) -> None:
-        self._at_us = [START_US + round(at * 1_000_000) for at in at_s]
-        self._tid = tid
-        self._pc_bits = pc_bits
-
-    def heard(self, antenna_port: int, start_us: int, until_us: int) -> Sequence[Sighting]:
-        return [
-            Sighting(at, antenna_port, EPC, -55.4, self._tid, pc_bits=self._pc_bits)
-            for at in self._at_us
-            if start_us <= at < until_us
-        ]
+def air(*at_s: float, tid: bytes = b"", pc_bits: int | None = None) -> Air:
+    return Air(*at_s, made=lambda at_us, port: Sighting(at_us, port, EPC, -55.4, tid, pc_bits=pc_bits))
 
 
 def converse(
-    requests: Sequence[str | bytes], seconds: float = 0.05, air: Radio | None = None, reader: Reader | None = None
+    requests: Sequence[str | bytes], seconds: float = 0.05, radio: Radio | None = None, reader: Reader | None = None
 ) -> list[bytes]:
     """What the reader answers to each request within that time."""
-
-    async def scene() -> list[bytes]:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, air or Air(), reader))
-        answers = []
-        for request in requests:
-            await ours.send(bytes.fromhex(request) if isinstance(request, str) else request)
-            await ours.pause(seconds)
-            answers.append(await ours.receive(0.001))
-        twin.cancel()
-        await asyncio.gather(twin, return_exceptions=True)
-        return answers
-
-    return run(scene())
+    return exchanged(lambda port: serve(port, radio or air(), reader), [(each, seconds) for each in requests])
 
 
 def request(message: int, data: str = "", kind: Kind = Kind.RFID) -> bytes:
@@ -79,11 +58,11 @@ def test_questions_about_the_reader_get_answers_as_logged() -> None:
     assert info[:-4] == bytes.fromhex("00 01 00 13 00 10 43 4C 37 32 30 36 43 5F 32 30 31 37 30 36 30 32")
     assert mac == bytes.fromhex("6CECA1FE753A")
     assert len(time) == 8
-    assert Decoder().feed(converse(["AA02000000A803"])[0])[0].data == bytes([5, 33, 4])
+    assert Decoder().feed(converse(["AA02000000A803"])[0])[0].data == Ability(5, 33, 4, (0, 1, 2, 3, 4)).data()
 
 
 def test_a_tag_is_told_at_the_end_of_its_round() -> None:
-    [answer] = converse([START], 0.3, Air(0.05))
+    [answer] = converse([START], 0.3, air(0.05))
     assert answer.startswith(STARTED)
     [tag] = tags(answer)
     assert (tag.epc, tag.pc_bits, tag.antenna_port) == (EPC, 0x2800, 1)
@@ -91,35 +70,35 @@ def test_a_tag_is_told_at_the_end_of_its_round() -> None:
 
 
 def test_stop_ends_the_read() -> None:
-    answers = converse([START, STOP, b""], 0.25, Air(0.05, 0.6))
+    answers = converse([START, STOP, b""], 0.25, air(0.05, 0.6))
     assert answers[1] == STOPPED
     assert answers[2] == b""
 
 
 def test_a_single_read_finishes_by_itself() -> None:
-    [answer] = converse(["AA021000020100F1A8"], 1.0, Air(0.05, 0.5))
+    [answer] = converse(["AA021000020100F1A8"], 1.0, air(0.05, 0.5))
     frames = Decoder().feed(answer)
     assert len(tags(answer)) == 1
     assert frames[-1] == FINISHED
 
 
 def test_antennas_share_a_round() -> None:
-    ask = encode(Frame(Kind.RFID, Message.READ_EPC, ReadEpc((1, 2, 3)).data()))
-    [answer] = converse([ask], 0.2, Air(0.0, 0.05, 0.0999))
+    ask = encode(Frame(Kind.RFID, Message.READ_EPC, ReadTags((1, 2, 3)).data()))
+    [answer] = converse([ask], 0.2, air(0.0, 0.05, 0.0999))
     assert [tag.antenna_port for tag in tags(answer)] == [1, 2, 3]
 
 
 def test_tid_is_told_when_asked_for_as_far_as_it_goes() -> None:
     ask = "AA02100005010002000614E7"
-    [long] = tags(converse([ask], 0.2, Air(0.05, tid=bytes(range(24))))[0])
+    [long] = tags(converse([ask], 0.2, air(0.05, tid=bytes(range(24))))[0])
     assert (long.tid, long.memory_result) == (bytes(range(12)), 0)
-    [none] = tags(converse([ask], 0.2, Air(0.05))[0])
-    assert (none.tid, none.memory_result) == (None, 1)
+    [none] = tags(converse([ask], 0.2, air(0.05))[0])
+    assert (none.tid, none.memory_result) == (None, 4)
 
 
 def test_stamps_and_the_pc_word_are_the_tags_own() -> None:
     reader = Reader(stamps=True, clock_offset_us=5_000_000)
-    [tag] = tags(converse([START], 0.2, Air(0.05, pc_bits=0x28C3), reader)[0])
+    [tag] = tags(converse([START], 0.2, air(0.05, pc_bits=0x28C3), reader)[0])
     assert (tag.reader_time_us, tag.serial, tag.pc_bits) == (START_US + 5_050_000, 1, 0x28C3)
 
 
@@ -163,7 +142,7 @@ def test_a_reader_may_be_mute_and_may_finish() -> None:
 def test_a_client_that_does_not_confirm_is_given_up() -> None:
     async def scene(confirm: bool) -> float:  # noqa: FBT001 - a case
         ours, device = pair()
-        twin = asyncio.create_task(serve(device, Air(), Reader(confirms_every_s=1.0)))
+        twin = asyncio.create_task(serve(device, air(), Reader(confirms_every_s=1.0)))
         decoder = Decoder()
         try:
             while ours.monotonic_s() < 30:
@@ -179,3 +158,28 @@ def test_a_client_that_does_not_confirm_is_given_up() -> None:
 
     assert run(scene(confirm=False)) < 8
     assert run(scene(confirm=True)) >= 30
+
+
+def test_half_a_request_is_forgotten() -> None:
+    assert converse(["AA 02 10 00 40 01", STOP], seconds=0.5) == [b"", STOPPED]
+
+
+def test_the_band_is_told_and_kept() -> None:
+    ask = request(Message.GET_BAND)
+    answers = converse([ask, request(Message.SET_BAND, "04"), ask, request(Message.SET_BAND, "63"), ask])
+    assert [Decoder().feed(answer)[0].data.hex() for answer in answers] == ["03", "00", "04", "01", "04"]
+
+
+def test_a_filter_leaves_tags_out() -> None:
+    other = encode(Frame(Kind.RFID, Message.READ_EPC, ReadTags((1,), epc=b"\x12").data()))
+    assert tags(converse([other], 0.3, air(0.05))[0]) == []
+    own = encode(Frame(Kind.RFID, Message.READ_EPC, ReadTags((1,), epc=EPC[:2]).data()))
+    assert [tag.epc for tag in tags(converse([own], 0.3, air(0.05))[0])] == [EPC]
+
+
+def test_a_write_is_answered_by_its_code() -> None:
+    shelf = Shelf(memory(EPC, user=bytes(4)))
+    write = encode(Frame(Kind.RFID, Message.WRITE_EPC, WriteTag(1, EPC, 3, 0, b"\x12\x34").data()))
+    answers = converse([write, request(Message.WRITE_EPC, "01")], radio=shelf)
+    assert [Decoder().feed(answer)[0].data for answer in answers] == [b"\x00", b"\x03"]
+    assert shelf.tags[0].user == b"\x12\x34\0\0"

@@ -10,7 +10,8 @@ from readers.codecs.m100 import AA_DD, Command, Decoder, Frame, FrameType, encod
 from readers.ports.memory import START_US, pair, run
 from simulator.device import Radio, Sighting
 from simulator.rfid.m100 import Module, serve
-from tests.support.m100_scenes import EPCS, Shelf, tag
+from tests.support.m100_scenes import EPCS, tag
+from tests.support.shelf import Shelf
 
 EPC = bytes.fromhex("30751FEB705C5904E3D50D70")
 
@@ -120,7 +121,7 @@ def test_published_select_query_and_channel_commands_get_the_published_answers()
 
 def test_published_memory_commands_get_the_published_answers() -> None:
     """The same, 2.8 and 2.9; their tag has T set in its PC word and the password 0000FFFF."""
-    memory = tag(EPC, user=bytes.fromhex("12345678"), reserved=bytearray.fromhex("000000000000FFFF"))
+    memory = tag(EPC, user=bytes.fromhex("12345678"), access=0xFFFF)
     memory.epc_bank[2:4] = bytes.fromhex("3400")
     select = "BB 00 0C 00 13 01 00 00 00 20 60 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 AD 7E"
     read = "BB 00 39 00 09 00 00 FF FF 03 00 00 00 02 45 7E"
@@ -133,7 +134,7 @@ def test_published_memory_commands_get_the_published_answers() -> None:
 
 
 def test_errors_of_the_tag_come_with_its_epc() -> None:
-    locked = Shelf(tag(EPC, user=bytes(4), locked_banks=frozenset({Bank.USER})))
+    locked = Shelf(tag(EPC, user=bytes(4), locked={Bank.USER}))
     overrun, refused, secret = converse(
         [
             "BB 00 39 00 09 00 00 00 00 03 00 00 00 20 65 7E",

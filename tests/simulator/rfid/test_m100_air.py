@@ -7,18 +7,10 @@ import pytest
 from readers.access import Bank
 from readers.codecs.m100_access import Access, Action, Flag, Query, Select
 from simulator.device import Sighting
-from simulator.rfid.m100_air import (
-    LOCKED,
-    OVERRUN,
-    Air,
-    TagRefusalError,
-    WrongPasswordError,
-    fits,
-    kept_by_the_module,
-    read,
-    write,
-)
-from tests.support.m100_scenes import EPCS, TID_96, Shelf, epc_of, tag
+from simulator.gen2_memory import TagError, TagRefusalError, WrongPasswordError, epc_of
+from simulator.rfid.m100_air import Air, fits, kept_by_the_module, read, write
+from tests.support.m100_scenes import EPCS, TID_96, tag
+from tests.support.shelf import Shelf
 
 A, B = EPCS[0], EPCS[1]
 ROUND_US = 20_000
@@ -99,9 +91,9 @@ def test_a_mask_fits_bit_by_bit_and_never_beyond_the_bank() -> None:
 
 
 def test_memory_is_read_within_its_bounds() -> None:
-    memory = tag(B, TID_96, b"\x01\x02\x03\x04", locked_banks=frozenset({Bank.RESERVED}))
+    memory = tag(B, TID_96, b"\x01\x02\x03\x04", locked={Bank.RESERVED})
     assert read(memory, Access(Bank.USER, 1, 1)) == b"\x03\x04"
-    for asked, code in ((Access(Bank.USER, 1, 2), OVERRUN), (Access(Bank.RESERVED, 0, 2), LOCKED)):
+    for asked, code in ((Access(Bank.USER, 1, 2), TagError.OVERRUN), (Access(Bank.RESERVED, 0, 2), TagError.LOCKED)):
         with pytest.raises(TagRefusalError) as caught:
             read(memory, asked)
         assert caught.value.code == code
@@ -121,20 +113,20 @@ def test_memory_is_written_and_the_stored_crc_follows() -> None:
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        (Access(Bank.TID, 0, 1, data=b"\x00\x00"), LOCKED),
-        (Access(Bank.USER, 0, 1, data=b"\x00\x00"), LOCKED),
-        (Access(Bank.RESERVED, 4, 1, data=b"\x00\x00"), OVERRUN),
+        (Access(Bank.TID, 0, 1, data=b"\x00\x00"), TagError.LOCKED),
+        (Access(Bank.USER, 0, 1, data=b"\x00\x00"), TagError.LOCKED),
+        (Access(Bank.RESERVED, 4, 1, data=b"\x00\x00"), TagError.OVERRUN),
     ],
 )
 def test_what_cannot_be_written_stays(asked: Access, code: int) -> None:
-    memory = tag(B, user=b"\x00" * 4, locked_banks=frozenset({Bank.USER}))
+    memory = tag(B, user=b"\x00" * 4, locked={Bank.USER})
     with pytest.raises(TagRefusalError) as caught:
         write(memory, asked)
     assert caught.value.code == code
 
 
 def test_the_password_must_be_the_tags() -> None:
-    memory = tag(B, reserved=bytearray(b"\x00\x00\x00\x00\x00\x00\x00\x07"))
+    memory = tag(B, access=7)
     assert read(memory, Access(Bank.TID, 0, 6, password=7)) == TID_96
     with pytest.raises(WrongPasswordError):
         read(memory, Access(Bank.TID, 0, 6, password=8))

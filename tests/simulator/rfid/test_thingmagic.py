@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import pytest
 
 from readers.codecs.thingmagic import Decoder, Frame, Opcode, Status, encode
 from readers.codecs.thingmagic_tags import STOP_DATA, Metadata, ReadPlan, Search, StreamedTag
-from readers.ports.memory import START_US, pair, run
 from simulator.device import Radio, Sighting
 from simulator.rfid.thingmagic import Module, serve
+from tests.support.converse import Air, exchanged
 
 EPC = bytes.fromhex("E2001026760E017915907125")
 READY = Module(region=13, protocol=5)
@@ -22,40 +21,15 @@ STOPPED = bytes.fromhex("FF 01 2F 00 00 02 30 E6")
 CYCLE = bytes.fromhex("FF 00 22 04 00 84 E0")
 
 
-class Air:
-    """Nothing, or one tag at each given time."""
-
-    def __init__(self, *at_s: float, tid: bytes = b"", pc_bits: int | None = None) -> None:
-        self._at_us = [START_US + round(at * 1_000_000) for at in at_s]
-        self._tid = tid
-        self._pc_bits = pc_bits
-
-    def heard(self, antenna_port: int, start_us: int, until_us: int) -> Sequence[Sighting]:
-        return [
-            Sighting(at, antenna_port, EPC, -55.4, self._tid, 200.0, 2, self._pc_bits)
-            for at in self._at_us
-            if start_us <= at < until_us
-        ]
+def air(*at_s: float, tid: bytes = b"", pc_bits: int | None = None) -> Air:
+    return Air(*at_s, made=lambda at_us, port: Sighting(at_us, port, EPC, -55.4, tid, 200.0, 2, pc_bits))
 
 
 def converse(
-    requests: Sequence[str | bytes], seconds: float = 0.05, air: Radio | None = None, module: Module | None = None
+    requests: Sequence[str | bytes], seconds: float = 0.05, radio: Radio | None = None, module: Module | None = None
 ) -> list[bytes]:
     """What the module answers to each request within that time."""
-
-    async def scene() -> list[bytes]:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, air or Air(), module))
-        answers = []
-        for request in requests:
-            await ours.send(bytes.fromhex(request) if isinstance(request, str) else request)
-            await ours.pause(seconds)
-            answers.append(await ours.receive(0.001))
-        twin.cancel()
-        await asyncio.gather(twin, return_exceptions=True)
-        return answers
-
-    return run(scene())
+    return exchanged(lambda port: serve(port, radio or air(), module), [(each, seconds) for each in requests])
 
 
 def command(opcode: int, data: str = "") -> bytes:
@@ -106,13 +80,13 @@ def test_logged_requests_get_the_logged_answers() -> None:
 
 
 def test_a_read_is_told_as_logged_with_the_time_since_the_cycle_began() -> None:
-    [answer] = converse([START], 0.9, Air(0.019), READY)
+    [answer] = converse([START], 0.9, air(0.019), READY)
     filtered = "FF 28 22 00 00 10 00 1B 01 FF 01 01 C9 11 0E 08 30 00 00 00 13 00 14 05 00 00 0F 00 80 30 00"
     assert answer.startswith(STARTED + bytes.fromhex(filtered) + EPC + bytes.fromhex("19 85"))
 
 
 def test_a_cycle_ends_with_a_status_and_stop_waits_for_it() -> None:
-    answers = converse([START, b"", STOP, b""], 0.75, Air(0.1), READY)
+    answers = converse([START, b"", STOP, b""], 0.75, air(0.1), READY)
     assert answers[0].startswith(STARTED)
     assert answers[1] == CYCLE
     assert answers[2] == CYCLE + STOPPED
@@ -121,45 +95,45 @@ def test_a_cycle_ends_with_a_status_and_stop_waits_for_it() -> None:
 
 def test_a_module_may_stop_at_once_and_then_refuses() -> None:
     module = Module(region=13, protocol=5, stops_at_once=True)
-    answers = converse([START, STOP, STOP], 0.05, Air(), module)
+    answers = converse([START, STOP, STOP], 0.05, air(), module)
     assert answers[1] == STOPPED
     assert status(answers[2]) == Status.WRONG_DATA
 
 
 def test_nothing_but_its_own_command_is_heard_while_it_streams() -> None:
-    answers = converse([START, command(Opcode.VERSION), START], 0.05, Air(), READY)
+    answers = converse([START, command(Opcode.VERSION), START], 0.05, air(), READY)
     assert answers[1] == b""
     assert status(answers[2]) == Status.BAD_PARAMETER
 
 
 def test_the_read_filter_tells_each_tag_once_until_it_is_off() -> None:
-    air = Air(*(n / 100 for n in range(10, 300)))
-    filtered = converse([START], 2.5, air, READY)[0]
+    radio = air(*(n / 100 for n in range(10, 300)))
+    filtered = converse([START], 2.5, radio, READY)[0]
     assert filtered.count(EPC) == 1
-    unfiltered = converse(["FF 03 9A 01 0C 00 A3 5D", START], 2.5, Air(*(3 + n / 10 for n in range(10))), READY)[1]
+    unfiltered = converse(["FF 03 9A 01 0C 00 A3 5D", START], 2.5, air(*(3 + n / 10 for n in range(10))), READY)[1]
     assert unfiltered.count(EPC) > 5
 
 
 def test_metadata_and_tid_are_told_as_asked() -> None:
     plan = ReadPlan(tid_words=2, metadata=Metadata.RSSI | Metadata.DATA)
     request = encode(Frame(Opcode.MULTI_PROTOCOL, plan.data()))
-    [answer] = converse([request], 0.9, Air(0.1, tid=bytes(range(12))), READY)
+    [answer] = converse([request], 0.9, air(0.1, tid=bytes(range(12))), READY)
     tag = StreamedTag.parse(Decoder().feed(answer)[1].data)
     assert (tag.rssi_dbm, tag.data, tag.count, tag.frequency_khz) == (-55, bytes(range(4)), None, None)
     assert tag.search & Search.EMBEDDED
-    short = converse([request], 0.9, Air(0.1, tid=b"\x01\x02"), READY)[0]
+    short = converse([request], 0.9, air(0.1, tid=b"\x01\x02"), READY)[0]
     assert StreamedTag.parse(Decoder().feed(short)[1].data).data == b""
 
 
 def test_the_pc_word_of_a_tag_is_its_own() -> None:
-    [answer] = converse([START], 0.9, Air(0.1, pc_bits=0x30C3), READY)
+    [answer] = converse([START], 0.9, air(0.1, pc_bits=0x30C3), READY)
     assert StreamedTag.parse(Decoder().feed(answer)[1].data).pc_bits == 0x30C3
 
 
 def test_antennas_share_a_cycle() -> None:
     module = Module(region=13, protocol=5, ports={1: True, 2: True})
     choose = command(Opcode.SET_ANTENNA, "02 0202 0101")
-    [_, answer] = converse([choose, START], 0.9, Air(1.0, 1.7), module)
+    [_, answer] = converse([choose, START], 0.9, air(1.0, 1.7), module)
     tags = [StreamedTag.parse(frame.data) for frame in Decoder().feed(answer)[1:]]
     assert [tag.transmitter for tag in tags] == [2, 1]
 
@@ -229,7 +203,7 @@ def test_checksums_can_be_off_and_on() -> None:
 
 def test_troubles_take_the_place_of_a_cycle() -> None:
     module = Module(region=13, protocol=5, troubles={1: Status.TOO_HOT})
-    [answer] = converse([START], 3.5, Air(1.5), module)
+    [answer] = converse([START], 3.5, air(1.5), module)
     assert [frame.status for frame in Decoder().feed(answer)] == [0, Status.NO_TAGS, Status.TOO_HOT, Status.NO_TAGS]
 
 
@@ -242,8 +216,14 @@ def test_a_module_may_tell_no_cycles_be_mute_or_ignorant_and_stream_from_the_sta
         mute=frozenset({Opcode.VERSION}),
         unknown=frozenset({Opcode.GET_REGION}),
     )
-    answers = converse([b"", STOP, command(Opcode.VERSION), command(Opcode.GET_REGION)], 1.1, Air(0.2), module)
+    answers = converse([b"", STOP, command(Opcode.VERSION), command(Opcode.GET_REGION)], 1.1, air(0.2), module)
     assert [frame.opcode for frame in Decoder().feed(answers[0])] == [Opcode.READ_TAG_MULTIPLE]
     assert answers[1] == STOPPED
     assert answers[2] == b""
     assert status(answers[3]) == Status.UNKNOWN_OPCODE
+
+
+def test_half_a_command_is_forgotten() -> None:
+    nothing, answer = converse(["FF 20 03 00", command(Opcode.VERSION)], seconds=0.5)
+    assert nothing == b""
+    assert status(answer) == Status.SUCCESS

@@ -2,68 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from readers.codecs.uhfreader import Command, Decoder, Form, Frame, Heartbeat, Status, encode, parse_report, parse_tags
+from readers.codecs.uhfreader_access import ReadRequest
 from readers.codecs.uhfreader_info import ReaderInfo, Region
-from readers.ports.memory import START_US, pair, run
 from simulator.device import Radio, Sighting
 from simulator.rfid.uhfreader import Reader, rr18, serve
+from tests.support.converse import Air, exchanged
+from tests.support.shelf import Shelf, memory
 
 EPC = bytes.fromhex("49440000000000000A000334")
 INVENTORY = "04 00 01 00 00 00 00 {:02X} 03"
 
 
-class Air:
-    """Nothing, or one tag at each given time, on every antenna port."""
-
-    def __init__(self, *at_s: float) -> None:
-        self._at_us = [START_US + round(at * 1_000_000) for at in at_s]
-
-    def heard(self, antenna_port: int, start_us: int, until_us: int) -> Sequence[Sighting]:
-        return [Sighting(at, antenna_port, EPC, -70.0) for at in self._at_us if start_us <= at < until_us]
+def air(*at_s: float) -> Air:
+    return Air(*at_s, made=lambda at_us, port: Sighting(at_us, port, EPC, -70.0))
 
 
 def asked(command: int, body: str = "", address: int = 0) -> bytes:
     return encode(Frame(address, command, bytes.fromhex(body)))
 
 
+def answered(requests: Sequence[tuple[bytes, float]], *readers: Reader, radio: Radio | None = None) -> list[bytes]:
+    return exchanged(lambda port: serve(port, radio or air(), *readers), requests)
+
+
 def converse(
-    requests: Sequence[bytes], *readers: Reader, seconds: float = 0.4, air: Radio | None = None
+    requests: Sequence[bytes], *readers: Reader, seconds: float = 0.4, radio: Radio | None = None
 ) -> list[list[Frame]]:
     """What the readers answer to each request within that time."""
-    return [Decoder().feed(answer) for answer in exchanged([(data, seconds) for data in requests], *readers, air=air)]
-
-
-def exchanged(requests: Sequence[tuple[bytes, float]], *readers: Reader, air: Radio | None = None) -> list[bytes]:
-    async def scene() -> list[bytes]:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, air or Air(), *readers))
-        answers = []
-        for request, seconds in requests:
-            await ours.send(request)
-            await ours.pause(seconds)
-            answers.append(await ours.receive(0.0))
-        twin.cancel()
-        await asyncio.gather(twin, return_exceptions=True)
-        return answers
-
-    return run(scene())
+    raw = answered([(data, seconds) for data in requests], *readers, radio=radio)
+    return [Decoder().feed(answer) for answer in raw]
 
 
 def test_the_published_empty_round() -> None:
-    [answer] = exchanged([(asked(Command.INVENTORY, INVENTORY.format(0x80)), 0.4)])
+    [answer] = answered([(asked(Command.INVENTORY, INVENTORY.format(0x80)), 0.4)])
     assert answer == bytes.fromhex("07 00 01 01 01 00 1E 4B")
 
 
 def test_the_published_tag_on_antenna_3() -> None:
-    [answer] = exchanged([(asked(Command.INVENTORY, INVENTORY.format(0x82)), 0.4)], air=Air(0.01))
+    [answer] = answered([(asked(Command.INVENTORY, INVENTORY.format(0x82)), 0.4)], radio=air(0.01))
     assert answer.startswith(bytes.fromhex("15 00 01 03 04 01 0C 49 44 00 00 00 00 00 00 0A 00 03 34 64 25 C0"))
 
 
 def test_the_published_tag_of_the_first_model() -> None:
-    [answer] = exchanged([(asked(Command.INVENTORY), 2.5)], rr18(), air=Air(0.01))
+    [answer] = answered([(asked(Command.INVENTORY), 2.5)], rr18(), radio=air(0.01))
     assert answer.startswith(bytes.fromhex("13 00 01 03 01 0C 49 44 00 00 00 00 00 00 0A 00 03 34 A5 FB"))
 
 
@@ -117,25 +101,25 @@ def test_a_new_address_is_confirmed_by_the_old_one() -> None:
 
 def test_a_pause_of_more_than_15_ms_inside_a_command_voids_it() -> None:
     whole = asked(Command.INFO)
-    answers = exchanged([(whole[:2], 0.014), (whole[2:], 0.1), (whole[:2], 0.016), (whole[2:], 0.1), (whole, 0.1)])
+    answers = answered([(whole[:2], 0.014), (whole[2:], 0.1), (whole[:2], 0.016), (whole[2:], 0.1), (whole, 0.1)])
     assert [bool(answer) for answer in answers] == [False, True, False, False, True]
 
 
 def test_what_is_too_short_for_a_command_is_forgotten() -> None:
-    answers = exchanged([(b"\x02\x00\x21", 0.1), (asked(Command.INFO), 0.1)])
+    answers = answered([(b"\x02\x00\x21", 0.1), (asked(Command.INFO), 0.1)])
     assert [bool(answer) for answer in answers] == [False, True]
 
 
 def test_commands_during_an_inventory_are_lost() -> None:
     long = asked(Command.INVENTORY, "04 00 01 00 00 00 00 80 0A")
-    answers = exchanged([(long, 0.1), (asked(Command.INFO), 1.2), (asked(Command.INFO), 0.1)], Reader(round_s=None))
+    answers = answered([(long, 0.1), (asked(Command.INFO), 1.2), (asked(Command.INFO), 0.1)], Reader(round_s=None))
     assert [frame.status for frame in Decoder().feed(answers[1])] == [Status.TIMEOUT]
     assert Decoder().feed(answers[2])[0].command == Command.INFO
 
 
 def test_a_missing_antenna_is_told_when_it_is_checked() -> None:
     request = asked(Command.INVENTORY, INVENTORY.format(0x81))
-    assert converse([request], Reader(disconnected=frozenset({2})), air=Air(0.01))[0][0].status == Status.COMPLETE
+    assert converse([request], Reader(disconnected=frozenset({2})), radio=air(0.01))[0][0].status == Status.COMPLETE
     checked = Reader(disconnected=frozenset({2}), checks_antennas=True)
     assert converse([request], checked)[0][0].status == Status.ANTENNA
 
@@ -143,7 +127,7 @@ def test_a_missing_antenna_is_told_when_it_is_checked() -> None:
 def test_several_tags_in_one_frame_and_another_end_of_an_empty_round() -> None:
     reader = Reader(tags_per_frame=2, empty_status=Status.NO_TAG)
     request = asked(Command.INVENTORY, INVENTORY.format(0x80))
-    frames, empty = converse([request, request], reader, air=Air(0.01, 0.02, 0.03))
+    frames, empty = converse([request, request], reader, radio=air(0.01, 0.02, 0.03))
     assert [len(parse_tags(frame.data, Form.MASK)) for frame in frames] == [2, 1, 0]
     assert [frame.status for frame in empty] == [Status.NO_TAG]
 
@@ -160,7 +144,7 @@ def test_it_reports_by_itself_and_then_answers_three_commands_only() -> None:
         ],
         reader,
         seconds=0.5,
-        air=Air(0.2),
+        radio=air(0.2),
     )
     kinds = [[(frame.command, frame.status) for frame in frames] for frames in answers]
     assert kinds[0] == [(Command.SET_READ_MODE, 0), (Command.REPORT, 0)]
@@ -191,3 +175,10 @@ def test_readers_on_one_line_answer_to_their_own_address() -> None:
         rr18(2),
     )
     assert [[frame.address for frame in frames] for frames in answers] == [[1], [2], []]
+
+
+def test_work_on_tags_takes_the_antennas_of_its_own_setting() -> None:
+    shelf = Shelf(memory(EPC, user=bytes(4)), antennas=[2])
+    read = asked(Command.READ, ReadRequest(EPC, 3, 0, 1).parameters().hex())
+    answers = converse([read, asked(Command.SET_ANTENNAS, "81"), read, asked(Command.SET_ANTENNAS, "A0")], radio=shelf)
+    assert [frame.body for [frame] in answers] == [b"\x00\x00\x00", b"\x00", b"\xfb", b"\xff"]

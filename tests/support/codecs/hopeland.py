@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from readers.codecs import hopeland
 from readers.codecs.hopeland import Frame, Kind, Message
+from readers.codecs.hopeland_tags import Tag
 from tests.support.codecs import CodecCase
 
 
@@ -22,7 +23,7 @@ def tables(pieces: Sequence[bytes]) -> tuple[list[dict[str, Any]], dict[str, int
                 "hex": hopeland.encode(frame).hex(" ").upper(),
             }
             if frame.is_unasked and (frame.kind, frame.message) == (Kind.RFID, Message.TAG):
-                tag = hopeland.Tag.parse(frame.data)
+                tag = Tag.parse(frame.data)
                 table |= {"epc": tag.epc.hex().upper(), "pc_bits": tag.pc_bits, "antenna_port": tag.antenna_port}
             if (frame.kind, frame.message) == (Kind.READER, Message.INFO) and frame.data:
                 info = hopeland.ReaderInfo.parse(frame.data)
@@ -32,9 +33,9 @@ def tables(pieces: Sequence[bytes]) -> tuple[list[dict[str, Any]], dict[str, int
     return found, decoder.take_rejects()
 
 
-def tag(rng: Random) -> hopeland.Tag:
+def tag(rng: Random) -> Tag:
     epc = rng.randbytes(2 * rng.randint(0, 31))
-    return hopeland.Tag(
+    return Tag(
         epc=epc,
         pc_bits=len(epc) // 2 << 11,
         antenna_port=rng.randint(1, 8),
@@ -46,6 +47,9 @@ def tag(rng: Random) -> hopeland.Tag:
         sub_antenna=rng.choice([None, rng.randrange(2)]),
         reader_time_us=rng.choice([None, rng.randrange(4_000_000_000_000_000)]),
         serial=rng.choice([None, rng.randrange(2**32)]),
+        epc_bank=rng.choice([None, rng.randbytes(2 * rng.randrange(8))]),
+        exact_rssi_dbm=rng.choice([None, rng.randint(-128, 127)]),
+        more=tuple((number, rng.randbytes(size)) for number, size in ((0x0A, 1), (0x10, 4)) if rng.random() < 0.3),
     )
 
 
@@ -73,6 +77,6 @@ CASE: Final = CodecCase(
     hopeland.Decoder,
     sample,
     most_held_bytes=hopeland.MAX_FRAME_BYTES,
-    drivers={"hopeland": ({}, {"read_tid": 6, "antennas": [1, 2]})},
+    drivers={"hopeland": ({}, {"read_tid": 6, "antennas": [1, 2]}, {"region": "eu"})},
     repaired=repaired,
 )

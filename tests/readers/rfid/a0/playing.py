@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from readers.observations import Condition, Observation, Rejected, TagRead, TagReads
-from readers.ports.memory import START_US, MemoryPort
+from readers.observations import Observation
+from readers.ports.memory import MemoryPort
 from readers.rfid.a0 import A0Driver, A0Settings
 from simulator.device import Sighting
 from simulator.rfid.a0 import Module, serve
-from tests.support.talk import US_PER_S, talk
+from tests.support.talk import talk
+from tests.support.turns import Turns
 
 EPCS = [
     bytes.fromhex("A0130189A00A018900000022"),
@@ -22,30 +23,20 @@ EPCS = [
 FOUR = {"units": [{"address": 1, "antennas": [1, 2, 3, 4]}]}
 
 
-class Tags:
-    """One sighting every `step_s` seconds at every antenna, each EPC in turn, until `until_s`."""
+class Tags(Turns):
+    """At every antenna; `asked` are those that were listened at."""
 
     def __init__(self, epcs: Sequence[bytes] = EPCS, step_s: float = 0.1, until_s: float = 1e9) -> None:
-        self._epcs = epcs
-        self._step_us = round(step_s * US_PER_S)
-        self._until_us = START_US + round(until_s * US_PER_S)
+        super().__init__(epcs, step_s, until_s)
         self.asked: set[int] = set()
 
     def heard(self, antenna_port: int, start_us: int, until_us: int) -> list[Sighting]:
         self.asked.add(antenna_port)
-        first = -(-(start_us - START_US) // self._step_us)
-        last = -(-(min(until_us, self._until_us) - START_US) // self._step_us)
-        return [
-            Sighting(
-                START_US + n * self._step_us,
-                antenna_port,
-                self._epcs[n % len(self._epcs)],
-                -40.0 - n % 20,
-                phase_deg=45.0,
-                channel_index=1 + n % 50,
-            )
-            for n in range(first, max(first, last))
-        ]
+        return super().heard(antenna_port, start_us, until_us)
+
+    def sighting(self, number: int, at_us: int, antenna_port: int, epc: bytes, /) -> Sighting:
+        strength_dbm, channel = -40.0 - number % 20, 1 + number % 50
+        return Sighting(at_us, antenna_port, epc, strength_dbm, phase_deg=45.0, channel_index=channel)
 
 
 def listen(
@@ -59,19 +50,3 @@ def listen(
         return serve(port, tags or Tags(), *modules)
 
     return talk(seconds, A0Driver(A0Settings.model_validate(settings or {})), device, mangle)
-
-
-def reads_in(heard: Sequence[Observation]) -> list[TagRead]:
-    return [row for observation in heard if isinstance(observation, TagReads) for row in observation.rows()]
-
-
-def conditions_in(heard: Sequence[Observation]) -> list[tuple[str, str, bool]]:
-    return [(o.name, o.key, o.active) for o in heard if isinstance(o, Condition)]
-
-
-def rejected_in(heard: Sequence[Observation]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for o in heard:
-        if isinstance(o, Rejected):
-            found[o.reason] = found.get(o.reason, 0) + o.count
-    return found

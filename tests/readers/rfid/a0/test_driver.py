@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from random import Random
 from typing import Any
 
@@ -18,7 +19,9 @@ from readers.rfid.a0 import DRIVER, A0Driver, A0Settings
 from simulator.faults import Fault, Kind
 from simulator.faulty_port import FaultyPort
 from simulator.rfid.a0 import Module, serve
-from tests.readers.rfid.a0.playing import EPCS, Tags, conditions_in, listen, reads_in, rejected_in
+from tests.readers.rfid.a0.playing import EPCS, Tags, listen
+from tests.support.bad_lines import garble
+from tests.support.heard import conditions_in, reads_in, rejected_in
 from tests.support.talk import linked, talk_for
 
 TWO = {"units": [{"address": 1, "antennas": [1, 2]}, {"address": 9, "antennas": [1], "first_port": 3}]}
@@ -132,27 +135,10 @@ def test_a_mute_line_is_a_link_error() -> None:
         listen(60, modules=[Module(is_on=False)])
 
 
-def garbler(rng: Random, share: float) -> Any:
-    """Some chunks lose a byte, some get a wrong bit, some come with noise."""
-
-    def garble(data: bytes) -> list[bytes]:
-        dice = rng.random()
-        if dice > share or not data:
-            return [data]
-        at = rng.randrange(len(data))
-        if dice < share / 3:
-            return [data[:at] + data[at + 1 :]]
-        if dice < 2 * share / 3:
-            return [data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]]
-        return [rng.randbytes(rng.randrange(1, 30)), data]
-
-    return garble
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_on_a_bad_line_most_tags_are_read_and_hardly_a_wrong_one(seed: int) -> None:
     """The sum of 8 bits lets one in 256 garbled frames through; single wrong bits it always finds."""
-    heard = listen(300, mangle=garbler(Random(seed), 0.06), tags=Tags(EPCS[:3]))
+    heard = listen(300, mangle=functools.partial(garble, Random(seed), 0.06), tags=Tags(EPCS[:3]))
     reads = [read.epc for read in reads_in(heard)]
     assert sum(epc not in EPCS for epc in reads) <= 2
     assert len(reads) > 1_900  # of 3,000: a lost end of a round costs a third of a second

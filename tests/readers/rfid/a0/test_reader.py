@@ -14,7 +14,8 @@ from readers.observations import Condition, DeviceInfo, InForce, Signals
 from readers.ports.memory import MemoryPort
 from readers.rfid.a0 import A0Driver, A0Settings
 from simulator.rfid.a0 import Module
-from tests.readers.rfid.a0.playing import FOUR, Tags, conditions_in, listen, reads_in, rejected_in
+from tests.readers.rfid.a0.playing import FOUR, Tags, listen
+from tests.support.heard import conditions_in, reads_in, rejected_in
 from tests.support.talk import talk
 
 

@@ -15,7 +15,8 @@ from readers.ports.memory import START_US, MemoryPort, run
 from readers.rfid.a0 import A0Driver, A0Settings
 from readers.rfid.a0.rounds import MISSING_RETRY_S
 from simulator.rfid.a0 import Module, serve
-from tests.readers.rfid.a0.playing import EPCS, FOUR, Tags, conditions_in, listen, reads_in, rejected_in
+from tests.readers.rfid.a0.playing import EPCS, FOUR, Tags, listen
+from tests.support.heard import conditions_in, reads_in, rejected_in
 from tests.support.talk import US_PER_S, linked, talk, talk_for
 
 INVENTORIES: list[dict[str, Any]] = [

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from readers.access import AccessError, AccessFault, Bank
-from readers.codecs.a0 import Command, Decoder, Frame, Result, encode, pc_bits_for
+from readers.codecs.a0 import Command, Decoder, Frame, Result, encode
 from readers.codecs.a0_access import AccessAnswer
-from readers.codecs.checksums import gen2_crc16
 from readers.errors import DeviceRefusedError, LinkError
 from readers.ports.memory import MemoryPort, run
 from readers.rfid.a0 import DRIVER, A0Settings, A0Station
-from simulator.device import Sighting, TagMemory
+from simulator.device import TagMemory
+from simulator.gen2_memory import epc_of
 from simulator.rfid.a0 import Module, serve
+from tests.support.shelf import Shelf, memory
 from tests.support.talk import linked
 
 ONE, OTHER = bytes.fromhex("E200301666130121155074EF"), bytes.fromhex("E2003016661301211550AAAA")
@@ -24,41 +25,23 @@ TID = bytes.fromhex("E2801160200071234567")
 PASSWORD = 0x12345678
 
 
-def tag(epc: bytes, **more: Any) -> TagMemory:
-    air = pc_bits_for(epc).to_bytes(2, "big") + epc
-    bank = bytearray(gen2_crc16(air).to_bytes(2, "big") + air + bytes(8))
-    return TagMemory(bank, TID, bytearray(128), bytearray(4) + PASSWORD.to_bytes(4, "big"), **more)
+def tag(epc: bytes, locked: Collection[int] = ()) -> TagMemory:
+    return memory(epc, TID, bytes(128), access=PASSWORD, locked=locked, room_bytes=len(epc) + 8)
 
 
-class Table:
-    """Tags that lie before some antennas, and answer all the time."""
-
-    def __init__(self, *tags: TagMemory, antennas: Sequence[int] = (1,)) -> None:
-        self.tags = list(tags)
-        self._antennas = antennas
-
-    @staticmethod
-    def epc(memory: TagMemory) -> bytes:
-        return bytes(memory.epc_bank[4 : 4 + (memory.epc_bank[2] >> 3) * 2])
-
-    def heard(self, antenna_port: int, start_us: int, until_us: int) -> list[Sighting]:  # noqa: ARG002 - a Radio
-        if antenna_port not in self._antennas:
-            return []
-        return [Sighting(start_us, antenna_port, self.epc(memory), -50.0 - n) for n, memory in enumerate(self.tags)]
-
-    def memory(self, epc: bytes) -> TagMemory | None:
-        return next((memory for memory in self.tags if self.epc(memory) == epc), None)
+def lying(*tags: TagMemory, antenna: int = 1) -> Shelf:
+    return Shelf(*tags, antennas={antenna})
 
 
 def at_work(
     work: Callable[[A0Station], Awaitable[Any]],
-    table: Table | None = None,
+    table: Shelf | None = None,
     module: Module | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Any:  # whatever the work brings
     async def scene() -> Any:  # whatever the work brings
         ours, device = linked()
-        twin = asyncio.create_task(serve(device, table or Table(tag(ONE)), module or Module()))
+        twin = asyncio.create_task(serve(device, table or lying(tag(ONE)), module or Module()))
         station = A0Station(A0Settings.model_validate(settings or {}), ours)
         await station.open()
         try:
@@ -76,19 +59,19 @@ def test_the_driver_offers_it() -> None:
 
 
 def test_the_tags_that_lie_there_each_once() -> None:
-    table = Table(tag(ONE), tag(OTHER), antennas=(2,))
+    table = lying(tag(ONE), tag(OTHER), antenna=2)
     settings = {"units": [{"address": 1, "antennas": [1, 2]}], "inventory": "session", "session": 2}
     tags = at_work(lambda station: station.inventory(0.5), table, settings=settings)
     assert {(read.epc, read.antenna_port, read.rssi_dbm) for read in tags} == {(ONE, 2, -50.0), (OTHER, 2, -51.0)}
 
 
 def test_nothing_lies_there() -> None:
-    assert at_work(lambda station: station.inventory(0.2), Table()) == []
-    assert at_work(lambda station: station.inventory(2.0), Table(), Module(unplugged={1})) == []
+    assert at_work(lambda station: station.inventory(0.2), lying()) == []
+    assert at_work(lambda station: station.inventory(2.0), lying(), Module(unplugged={1})) == []
 
 
 def test_memory_is_read_and_written_where_the_tag_was_heard() -> None:
-    table = Table(tag(ONE), tag(OTHER), antennas=(3,))
+    table = lying(tag(ONE), tag(OTHER), antenna=3)
     settings = {"units": [{"address": 1, "antennas": [1, 3]}]}
 
     async def work(station: A0Station) -> tuple[bytes, bytes, bytes]:
@@ -104,7 +87,7 @@ def test_memory_is_read_and_written_where_the_tag_was_heard() -> None:
 
 
 def test_more_words_than_one_command_takes() -> None:
-    table = Table(tag(ONE))
+    table = lying(tag(ONE))
     table.tags[0].user[:] = bytes(range(128))
     assert at_work(lambda station: station.read(ONE, Bank.USER, 1, 60), table) == bytes(range(2, 122))
 
@@ -118,9 +101,9 @@ def test_more_words_than_one_command_takes() -> None:
     ],
 )
 def test_an_epc_is_written(word: int, data: bytes, after: bytes) -> None:
-    table = Table(tag(ONE))
+    table = lying(tag(ONE))
     at_work(lambda station: station.write(ONE, Bank.EPC, word, data), table)
-    assert Table.epc(table.tags[0]) == after
+    assert epc_of(table.tags[0]) == after
 
 
 @pytest.mark.parametrize(
@@ -147,7 +130,7 @@ def test_what_cannot_be_done_has_a_name(work: Callable[[A0Station], Awaitable[An
 
 
 def test_a_locked_bank_keeps_what_it_has() -> None:
-    table = Table(tag(ONE, locked_banks=frozenset({Bank.USER})))
+    table = lying(tag(ONE, {Bank.USER}))
     with pytest.raises(AccessError, match=r"writing it ended with tag_write_error \(33\)"):
         at_work(lambda station: station.write(ONE, Bank.USER, 0, b"\x12\x34"), table)
     assert table.tags[0].user[:2] == b"\x00\x00"

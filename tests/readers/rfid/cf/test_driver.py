@@ -10,37 +10,27 @@ import pytest
 
 from readers.codecs.cf import Command, Decoder, Frame, Parameters, WorkMode, encode
 from readers.errors import DeviceRefusedError, LinkError
-from readers.observations import Condition, DeviceInfo, Observation, Rejected, TagRead, TagReads, Watching
-from readers.ports.echo import EchoStrippingPort
-from readers.ports.memory import START_US, MemoryPort, run
+from readers.observations import DeviceInfo, Observation
+from readers.ports.memory import MemoryPort, run
 from readers.registry import driver
 from readers.rfid.cf import DRIVER, CfDriver, CfSettings
 from simulator.device import Sighting
 from simulator.faults import Fault, Kind
-from simulator.faulty_port import FaultyPort
 from simulator.rfid.cf import FACTORY, Reader, serve
-from tests.support.talk import US_PER_S, linked, talk, talk_for
+from tests.support.bad_lines import garble, until_link_error, with_echo
+from tests.support.heard import conditions_in, reads_in, rejected_in, watched_in
+from tests.support.talk import talk, talk_for
+from tests.support.turns import Turns
 
 EPCS = [bytes.fromhex("CFFF000105000000000000F5"), bytes.fromhex("E2801160600002094C4C8B1A"), b"\x12\x34", b""]
 
 
-class Tags:
-    """One sighting every `step_s` seconds on each of the ports, in turn, until `until_s`."""
-
+class Tags(Turns):
     def __init__(self, epcs: Sequence[bytes] = EPCS, step_s: float = 0.1, until_s: float = 1e9) -> None:
-        self._epcs = epcs
-        self._step_us = round(step_s * US_PER_S)
-        self._until_us = START_US + round(until_s * US_PER_S)
+        super().__init__(epcs, step_s, until_s)
 
-    def heard(self, antenna_port: int, start_us: int, until_us: int) -> list[Sighting]:
-        first = -(-(start_us - START_US) // self._step_us)
-        last = -(-(min(until_us, self._until_us) - START_US) // self._step_us)
-        chosen = range(first, max(first, last))
-        return [self._sighting(n, antenna_port) for n in chosen]
-
-    def _sighting(self, n: int, antenna_port: int) -> Sighting:
-        epc = self._epcs[n % len(self._epcs)]
-        return Sighting(START_US + n * self._step_us, antenna_port, epc, -40.5 - n % 9, channel_index=7)
+    def sighting(self, number: int, at_us: int, antenna_port: int, epc: bytes, /) -> Sighting:
+        return Sighting(at_us, antenna_port, epc, -40.5 - number % 9, channel_index=7)
 
 
 def in_mode(mode: WorkMode, **more: Any) -> Reader:
@@ -60,26 +50,6 @@ def listen(
 
     made = CfDriver(CfSettings.model_validate(settings or {}))
     return run(talk_for(seconds, made, device, mangle, meanwhile))
-
-
-def reads_in(heard: Sequence[Observation]) -> list[TagRead]:
-    return [read for o in heard if isinstance(o, TagReads) for read in o.rows()]
-
-
-def watched_in(heard: Sequence[Observation]) -> list[set[int]]:
-    return [set(o.antenna_ports) for o in heard if isinstance(o, Watching)]
-
-
-def conditions_in(heard: Sequence[Observation]) -> list[tuple[str, str, bool]]:
-    return [(o.name, o.key, o.active) for o in heard if isinstance(o, Condition)]
-
-
-def rejected_in(heard: Sequence[Observation]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for o in heard:
-        if isinstance(o, Rejected):
-            found[o.reason] = found.get(o.reason, 0) + o.count
-    return found
 
 
 def test_it_is_in_the_registry() -> None:
@@ -286,19 +256,6 @@ def test_a_reader_that_falls_silent_ends_the_link() -> None:
         listen(60, {}, reader, Tags(until_s=4), meanwhile=meanwhile)
 
 
-def garble(rng: Random, share: float, data: bytes) -> list[bytes]:
-    """Some chunks lose a byte, some get a wrong bit, some come with noise."""
-    dice = rng.random()
-    if dice > share or not data:
-        return [data]
-    at = rng.randrange(len(data))
-    if dice < share / 3:
-        return [data[:at] + data[at + 1 :]]
-    if dice < 2 * share / 3:
-        return [data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]]
-    return [rng.randbytes(rng.randrange(1, 30)), data]
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_on_a_bad_line_no_wrong_tag_is_reported_and_most_right_ones_are(seed: int) -> None:
     heard = listen(300, {}, mangle=functools.partial(garble, Random(seed), 0.2))
@@ -309,43 +266,17 @@ def test_on_a_bad_line_no_wrong_tag_is_reported_and_most_right_ones_are(seed: in
 
 
 def test_a_link_that_is_cut_is_a_link_error_and_the_next_one_reads_again() -> None:
-    async def scene() -> int:
-        reader, reads = Reader(), 0
-        for _ in range(3):
-            ours, device = linked()
-            heard: list[Observation] = []
-            twin = asyncio.create_task(serve(device, Tags(), reader))
-            with pytest.raises(LinkError):
-                await CfDriver(CfSettings()).run(FaultyPort(ours, [Fault(Kind.CUT, at_byte=900)]), heard.append)
-            twin.cancel()
-            await asyncio.gather(twin, return_exceptions=True)
-            reads += len(reads_in(heard))
-        return reads
-
-    assert run(scene()) > 30
+    reader, reads = Reader(), 0
+    for _ in range(3):
+        cut = Fault(Kind.CUT, at_byte=900)
+        heard, _s = until_link_error(CfDriver(CfSettings()), lambda port: serve(port, Tags(), reader), cut)
+        reads += len(reads_in(heard))
+    assert reads > 30
 
 
 @pytest.mark.parametrize("strip", [True, False])
 def test_the_echo_of_a_two_wire_adapter(*, strip: bool) -> None:
-    class Echoing(MemoryPort):
-        async def send(self, data: bytes) -> None:
-            self.feed(data)
-            await super().send(data)
-
-    async def scene() -> list[Observation]:
-        ours, device = Echoing("memory"), MemoryPort("device")
-        ours.connect(device)
-        heard: list[Observation] = []
-        twin = asyncio.create_task(serve(device, Tags()))
-        port = EchoStrippingPort(ours) if strip else ours
-        running = asyncio.create_task(CfDriver(CfSettings(tx_power_dbm=20)).run(port, heard.append))
-        await asyncio.wait([running], timeout=20)
-        for task in (running, twin):
-            task.cancel()
-        await asyncio.gather(running, twin, return_exceptions=True)
-        return heard
-
-    heard = run(scene())
+    heard = with_echo(20, CfDriver(CfSettings(tx_power_dbm=20)), lambda port: serve(port, Tags()), strip=strip)
     assert len(reads_in(heard)) > 190
     assert ("echo" in rejected_in(heard)) is not strip
 

@@ -17,7 +17,9 @@ from readers.rfid.m100 import M100Driver, M100Settings, SelectSettings
 from simulator.faults import Fault, Kind, seeded
 from simulator.faulty_port import FaultyPort
 from simulator.rfid.m100 import Module, serve
-from tests.support.m100_scenes import EPCS, TID_64, TID_96, Shelf, conditions, listen, rows, tag, tags_in
+from tests.support.bad_lines import garble
+from tests.support.m100_scenes import EPCS, TID_64, TID_96, conditions, listen, rows, tag, tags_in
+from tests.support.shelf import Shelf
 from tests.support.talk import linked
 
 
@@ -32,19 +34,6 @@ def test_tags_are_read_in_both_frame_forms(delimiters: Delimiters) -> None:
     assert {read.antenna_port for read in reads} == {1}
     assert {read.rssi_dbm for read in reads} == {-40.0 - n for n in range(20)}
     assert not [o for o in heard if isinstance(o, Rejected | Condition)]
-
-
-def garble(rng: Random, share: float, data: bytes) -> list[bytes]:
-    """Some chunks lose a byte, some get a wrong bit, some come with noise."""
-    dice = rng.random()
-    if dice > share or not data:
-        return [data]
-    at = rng.randrange(len(data))
-    if dice < share / 3:
-        return [data[:at] + data[at + 1 :]]
-    if dice < 2 * share / 3:
-        return [data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]]
-    return [rng.randbytes(rng.randrange(1, 30)), data]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -15,7 +15,8 @@ from readers.rfid.m100.conversation import Conversation
 from readers.rfid.m100.memory import TagMemoryWork
 from readers.rfid.m100.settings import M100Settings
 from simulator.rfid.m100 import Module, serve
-from tests.support.m100_scenes import EPCS, TID_96, Shelf, confirming, tag
+from tests.support.m100_scenes import EPCS, TID_96, confirming, tag
+from tests.support.shelf import Shelf
 from tests.support.talk import linked
 
 EPC = EPCS[1]

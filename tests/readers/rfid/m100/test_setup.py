@@ -13,7 +13,8 @@ from readers.observations import Condition, InForce, Observation, Rejected
 from readers.ports.memory import run
 from readers.rfid.m100 import M100Driver, M100Settings, SelectBank, SelectSettings
 from simulator.rfid.m100 import Module, serve
-from tests.support.m100_scenes import EPCS, TID_64, TID_96, Shelf, Tags, answering, conditions, listen, tag, tags_in
+from tests.support.m100_scenes import EPCS, TID_64, TID_96, Tags, answering, conditions, listen, tag, tags_in
+from tests.support.shelf import Shelf
 from tests.support.talk import linked
 
 

@@ -13,8 +13,10 @@ from readers.errors import LinkError
 from readers.ports.memory import MemoryPort, run
 from readers.rfid.m100 import DRIVER, M100Settings, M100Station
 from simulator.device import Radio
+from simulator.gen2_memory import epc_of
 from simulator.rfid.m100 import Module, serve
-from tests.support.m100_scenes import EPCS, TID_96, Shelf, Tags, at_station, confirming, epc_of, tag
+from tests.support.m100_scenes import EPCS, TID_96, Tags, at_station, confirming, tag
+from tests.support.shelf import Shelf
 from tests.support.talk import linked
 
 EPC = EPCS[1]
@@ -24,7 +26,7 @@ EPC = EPCS[1]
 def test_tags_are_inventoried_each_once_with_the_strongest_signal(delimiters: Delimiters) -> None:
     async def work(station: M100Station) -> None:
         found = {read.epc: read.rssi_dbm for read in await station.inventory(3.0)}
-        assert found == {EPCS[0]: -40.0, EPCS[1]: -41.0}
+        assert found == {EPCS[0]: -50.0, EPCS[1]: -51.0}
         assert await station.inventory(1.0)
 
     at_station(work, Shelf(tag(EPCS[0]), tag(EPCS[1])), Module(delimiters=delimiters))
@@ -83,8 +85,8 @@ def fails(
 
 
 def test_each_failure_has_its_reason() -> None:
-    secret = tag(EPC, user=bytes(8), reserved=bytearray(b"\x00\x00\x00\x00\x12\x34\x56\x78"))
-    locked = tag(EPC, user=bytes(8), locked_banks=frozenset({Bank.USER, Bank.RESERVED}))
+    secret = tag(EPC, user=bytes(8), access=0x12345678)
+    locked = tag(EPC, user=bytes(8), locked={Bank.USER, Bank.RESERVED})
     fails(AccessFault.NO_TAG, Shelf(tag(EPCS[0])), EPC, Bank.TID, 0, 2)
     fails(AccessFault.NO_TAG, Shelf(), EPC, Bank.USER, 0, b"\x00\x00")
     fails(AccessFault.WRONG_PASSWORD, Shelf(secret), EPC, Bank.USER, 0, 2, 0x99)
@@ -99,7 +101,7 @@ def test_each_failure_has_its_reason() -> None:
 
 
 def test_the_right_password_opens() -> None:
-    secret = tag(EPC, user=bytes(8), reserved=bytearray(b"\x00\x00\x00\x00\x12\x34\x56\x78"))
+    secret = tag(EPC, user=bytes(8), access=0x12345678)
 
     async def work(station: M100Station) -> None:
         await station.write(EPC, Bank.USER, 0, b"\xab\xcd", 0x12345678)

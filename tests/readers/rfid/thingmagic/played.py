@@ -7,12 +7,13 @@ from typing import Any
 
 from readers.codecs.thingmagic import Decoder, Frame, Opcode, Speaker, encode
 from readers.codecs.thingmagic_tags import STOP, STOP_DATA
-from readers.observations import Observation, TagRead, TagReads
-from readers.ports.memory import START_US, MemoryPort
+from readers.observations import Observation
+from readers.ports.memory import MemoryPort
 from readers.rfid.thingmagic import ThingMagicDriver, ThingMagicSettings
 from simulator.device import Sighting
 from simulator.rfid.thingmagic import Module, serve
-from tests.support.talk import US_PER_S, talk
+from tests.support.talk import talk
+from tests.support.turns import Turns
 
 EPCS = [bytes.fromhex("FF00220400FF2822000010FF"), bytes.fromhex("300833B2DDD9014000000001"), b"\x12\x34", b""]
 TID = bytes.fromhex("E2801105200050D1B8FB0A8C")
@@ -21,29 +22,13 @@ VERSION = bytes.fromhex("1412080030000002201503100103014700000010")
 Mangle = Callable[[bytes], list[bytes]]
 
 
-class Tags:
-    """One sighting every `step_s` seconds, in turn, from the first second on, until `until_s`."""
-
+class Tags(Turns):
     def __init__(self, epcs: Sequence[bytes] = tuple(EPCS), step_s: float = 0.1, until_s: float = 1e9) -> None:
-        self._epcs = epcs
-        self._step_us = round(step_s * US_PER_S)
-        self._until_us = START_US + round(until_s * US_PER_S)
+        super().__init__(epcs, step_s, until_s)
 
-    def heard(self, antenna_port: int, start_us: int, until_us: int) -> list[Sighting]:
-        first = -(-(start_us - START_US) // self._step_us)
-        last = -(-(min(until_us, self._until_us) - START_US) // self._step_us)
-        return [
-            Sighting(
-                START_US + n * self._step_us,
-                antenna_port,
-                self._epcs[n % len(self._epcs)],
-                -40.0 - n % 20,
-                TID,
-                phase_deg=n % 360,
-                channel_index=1 + n % 4,
-            )
-            for n in range(first, max(first, last))
-        ]
+    def sighting(self, number: int, at_us: int, antenna_port: int, epc: bytes, /) -> Sighting:
+        strength_dbm, channel = -40.0 - number % 20, 1 + number % 4
+        return Sighting(at_us, antenna_port, epc, strength_dbm, TID, phase_deg=number % 360, channel_index=channel)
 
 
 def listen(
@@ -104,10 +89,6 @@ SUCCESS: Mapping[int, bytes] = {
     Opcode.GET_HOP_TABLE: b"",
     Opcode.MULTI_PROTOCOL: b"\x01\x22\x00\x00",
 }
-
-
-def reads_in(heard: Sequence[Observation]) -> list[TagRead]:
-    return [row for observation in heard if isinstance(observation, TagReads) for row in observation.rows()]
 
 
 def refused(opcode: int, status: int) -> Frame:

@@ -8,7 +8,8 @@ from readers.codecs.thingmagic import Frame, Opcode, Status
 from readers.errors import DeviceRefusedError, LinkError
 from readers.observations import Condition, DeviceInfo, InForce, Observation, Rejected, Watching
 from simulator.rfid.thingmagic import Module
-from tests.readers.rfid.thingmagic.played import VERSION, answering, listen, reads_in, refused
+from tests.readers.rfid.thingmagic.played import VERSION, answering, listen, refused
+from tests.support.heard import reads_in
 
 ASLEEP = 4
 

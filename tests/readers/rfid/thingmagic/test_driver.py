@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Coroutine
 from random import Random
+from typing import Any
 
 import pytest
 
 from readers.codecs.thingmagic import Decoder, Frame, Opcode, Speaker, encode
-from readers.errors import LinkError, ReaderError
+from readers.errors import LinkError
 from readers.observations import Condition, Observation, Rejected, TagReads, Watching
-from readers.ports.echo import EchoStrippingPort
 from readers.ports.memory import MemoryPort, pair, run
 from readers.rfid.thingmagic import DRIVER, ThingMagicDriver, ThingMagicSettings
-from simulator.faults import Fault, Kind, Towards, seeded
-from simulator.faulty_port import FaultyPort
+from simulator.faults import Fault, Kind, Towards
 from simulator.rfid.thingmagic import Module, serve
-from tests.readers.rfid.thingmagic.played import EPCS, Tags, listen, reads_in
+from tests.readers.rfid.thingmagic.played import EPCS, Tags, listen
+from tests.support.bad_lines import garble, half_open_for_s, hostile_connections, until_link_error, with_echo
+from tests.support.heard import epcs_in, reads_in, rejected_in
 
 SETTINGS = ThingMagicSettings.model_validate({"region": "na2"})
 
@@ -39,19 +41,6 @@ def test_hours_of_reads_take_seconds_and_miss_none() -> None:
     assert len(reads_in(listen(watch_s, tags=Tags([EPCS[1]], step_s=60)))) == watch_s // 60
 
 
-def garble(rng: Random, share: float, data: bytes) -> list[bytes]:
-    """Some chunks lose a byte, some get a wrong bit, some come with noise."""
-    dice = rng.random()
-    if dice > share or not data:
-        return [data]
-    at = rng.randrange(len(data))
-    if dice < share / 3:
-        return [data[:at] + data[at + 1 :]]
-    if dice < 2 * share / 3:
-        return [data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]]
-    return [rng.randbytes(rng.randrange(1, 30)), data]
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_on_a_bad_line_no_wrong_tag_is_reported_and_most_right_ones_are(seed: int) -> None:
     heard = listen(300, mangle=functools.partial(garble, Random(seed), 0.2))
@@ -63,88 +52,29 @@ def test_on_a_bad_line_no_wrong_tag_is_reported_and_most_right_ones_are(seed: in
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_hostile_link_ends_in_a_reader_error_or_in_reads(seed: int) -> None:
-    """Connection after connection, as the supervisor makes them: in the end the tags are there, and no others."""
-    heard: list[Observation] = []
-    plan = seeded(seed, within_bytes=4_000)
+    def device(number: int, port: MemoryPort) -> Coroutine[Any, Any, None]:
+        return serve(port, Tags(), Module(streaming=number > 0, region=13, protocol=5))
 
-    async def connection(number: int, faults: list[Fault]) -> None:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, Tags(), Module(streaming=number > 0, region=13, protocol=5)))
-        port = FaultyPort(ours, faults, seed)
-        talk = asyncio.create_task(ThingMagicDriver(SETTINGS).run(port, heard.append))
-        await asyncio.wait([talk], timeout=40)
-        if talk.done():
-            assert isinstance(talk.exception(), ReaderError)
-        for task in (talk, twin):
-            task.cancel()
-        await asyncio.gather(talk, twin, return_exceptions=True)
-
-    async def scene() -> None:
-        for number in range(4):
-            await connection(number, list(plan(number)) if number < 3 else [])
-
-    run(scene())
-    assert {read.epc for read in reads_in(heard)} == set(EPCS)
+    heard = hostile_connections(seed, ThingMagicDriver(SETTINGS), device)
+    assert set(epcs_in(heard)) == set(EPCS)
 
 
 @pytest.mark.parametrize("kind", [Kind.CUT, Kind.RESET])
 def test_a_link_that_ends_is_a_link_error(kind: Kind) -> None:
-    async def scene() -> None:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, Tags(), Module()))
-        port = FaultyPort(ours, [Fault(kind, Towards.CLIENT, after_s=5.0)])
-        with pytest.raises(LinkError):
-            await ThingMagicDriver(SETTINGS).run(port, lambda _: None)
-        twin.cancel()
-        await asyncio.gather(twin, return_exceptions=True)
-
-    run(scene())
+    fault = Fault(kind, Towards.CLIENT, after_s=5.0)
+    until_link_error(ThingMagicDriver(SETTINGS), lambda port: serve(port, Tags(), Module()), fault)
 
 
 def test_a_half_open_link_is_noticed() -> None:
-    async def scene() -> float:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, Tags(), Module()))
-        port = FaultyPort(ours, [Fault(Kind.BLACKHOLE, after_s=5.0)])
-        with pytest.raises(LinkError, match="asked 3 times to stop"):
-            await ThingMagicDriver(SETTINGS).run(port, lambda _: None)
-        twin.cancel()
-        await asyncio.gather(twin, return_exceptions=True)
-        return ours.monotonic_s()
-
-    assert run(scene()) < 20
+    driver = ThingMagicDriver(SETTINGS)
+    assert half_open_for_s(driver, lambda port: serve(port, Tags(), Module()), "asked 3 times to stop") < 20
 
 
 def test_local_echo_is_stripped() -> None:
-    heard: list[Observation] = []
-
-    async def scene() -> None:
-        ours, line = pair()
-        module_end, device = pair()
-
-        async def to_device() -> None:
-            while True:
-                data = await line.receive(3600)
-                await line.send(data)  # the two-wire adapter gives it back
-                await module_end.send(data)
-
-        async def to_driver() -> None:
-            while True:
-                await line.send(await module_end.receive(3600))
-
-        module = Module(hardware=bytes.fromhex("18000001"))
-        driver = ThingMagicDriver(SETTINGS).run(EchoStrippingPort(ours), heard.append)
-        tasks = [
-            asyncio.create_task(each) for each in (to_device(), to_driver(), serve(device, Tags(), module), driver)
-        ]
-        await asyncio.wait(tasks, timeout=20, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    run(scene())
-    assert len(reads_in(heard)) > 170
-    assert not [o for o in heard if isinstance(o, Rejected)]
+    module = Module(hardware=bytes.fromhex("18000001"))
+    heard = with_echo(20, ThingMagicDriver(SETTINGS), lambda port: serve(port, Tags(), module))
+    assert len(reads_in(heard)) > 190
+    assert not rejected_in(heard)
 
 
 def test_a_frame_in_two_segments_is_one_frame() -> None:

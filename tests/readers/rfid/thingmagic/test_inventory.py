@@ -11,7 +11,8 @@ from readers.errors import DeviceRefusedError, LinkError
 from readers.observations import Condition, Observation, Rejected, TagReads, Watching
 from readers.ports.memory import START_US
 from simulator.rfid.thingmagic import Module
-from tests.readers.rfid.thingmagic.played import EPCS, TID, Tags, answering, listen, reads_in, refused
+from tests.readers.rfid.thingmagic.played import EPCS, TID, Tags, answering, listen, refused
+from tests.support.heard import reads_in
 from tests.support.talk import US_PER_S
 
 LOGGED = StreamedTag.parse(

@@ -4,8 +4,10 @@ import pytest
 
 from readers.codecs.uhfreader import Command, Status
 from readers.errors import DeviceRefusedError
+from readers.observations import InForce
 from simulator.rfid.uhfreader import Reader, rr18
-from tests.readers.rfid.uhfreader.support import conditions_in, epcs_in, listen, reads_in
+from tests.readers.rfid.uhfreader.support import listen
+from tests.support.heard import conditions_in, epcs_in, reads_in
 
 
 def test_what_does_not_differ_is_not_written() -> None:
@@ -14,6 +16,15 @@ def test_what_does_not_differ_is_not_written() -> None:
     heard = listen(10, {"region": "us", "tx_power_dbm": 30, "scan_time_s": 1.0}, reader)
     assert len(reads_in(heard)) > 95  # nothing was waited for
     assert not conditions_in(heard)
+
+
+def test_region_and_power_in_force_are_told() -> None:
+    heard = listen(2, {"region": "eu", "tx_power_dbm": 20}, Reader())
+    assert InForce({"region": "eu", "tx_power_dbm": "20"}) in heard
+    heard = listen(2, {}, Reader(band=0b0101, lowest=3, highest=9))
+    assert InForce({"region": "band 0101, points 3 to 9", "tx_power_dbm": "30"}) in heard
+    heard = listen(2, {"units": [{"address": 0}, {"address": 7, "first_port": 2}]}, Reader())
+    assert InForce({"region@0": "us", "tx_power_dbm@0": "30"}) in heard
 
 
 def test_the_first_model_gets_its_scan_time_and_keeps_its_power_without_a_flag() -> None:

@@ -13,24 +13,14 @@ from readers.codecs.uhfreader import Command, Form, Status
 from readers.errors import DeviceRefusedError, LinkError
 from readers.observations import Condition as Told
 from readers.observations import DeviceInfo, Observation, Severity
-from readers.ports.echo import EchoStrippingPort
 from readers.ports.memory import MemoryPort, run
 from readers.rfid.uhfreader import DRIVER, UhfReaderDriver, UhfReaderSettings
 from simulator.faults import Fault, Kind, Towards
 from simulator.faulty_port import FaultyPort
 from simulator.rfid.uhfreader import Reader, rr18, serve
-from tests.readers.rfid.uhfreader.support import (
-    EPCS,
-    TID,
-    Tags,
-    conditions_in,
-    epcs_in,
-    listen,
-    raw,
-    reads_in,
-    rejected_in,
-    watched_in,
-)
+from tests.readers.rfid.uhfreader.support import EPCS, TID, Tags, listen, raw
+from tests.support.bad_lines import garble, until_link_error, with_echo
+from tests.support.heard import conditions_in, epcs_in, reads_in, rejected_in, watched_in
 from tests.support.talk import linked, talk_for
 
 
@@ -368,19 +358,6 @@ def test_one_of_several_that_reports_parks_when_it_cannot_be_switched() -> None:
 # --- bad lines
 
 
-def garble(rng: Random, share: float, data: bytes) -> list[bytes]:
-    """Some chunks lose a byte, some get a wrong bit, some come with noise."""
-    dice = rng.random()
-    if dice > share or not data:
-        return [data]
-    at = rng.randrange(len(data))
-    if dice < share / 3:
-        return [data[:at] + data[at + 1 :]]
-    if dice < 2 * share / 3:
-        return [data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]]
-    return [rng.randbytes(rng.randrange(1, 30)), data]
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_on_a_bad_line_no_wrong_tag_is_reported_and_most_right_ones_are(seed: int) -> None:
     mangle = functools.partial(garble, Random(seed), 0.2)
@@ -428,45 +405,18 @@ def test_a_reply_in_two_segments_is_one_reply() -> None:
 
 
 def test_a_link_that_is_cut_is_a_link_error_and_the_next_one_reads_again() -> None:
-    async def scene() -> int:
-        reader = Reader()
-        reads = 0
-        for _ in range(3):
-            ours, device = linked()
-            heard: list[Observation] = []
-            twin = asyncio.create_task(serve(device, Tags(), reader))
-            faults = [Fault(Kind.CUT, at_byte=600)]
-            with pytest.raises(LinkError):
-                await UhfReaderDriver(UhfReaderSettings()).run(FaultyPort(ours, faults), heard.append)
-            twin.cancel()
-            await asyncio.gather(twin, return_exceptions=True)
-            reads += len(reads_in(heard))
-        return reads
-
-    assert run(scene()) > 20
+    reader, reads = Reader(), 0
+    for _ in range(3):
+        driver, cut = UhfReaderDriver(UhfReaderSettings()), Fault(Kind.CUT, at_byte=600)
+        heard, _s = until_link_error(driver, lambda port: serve(port, Tags(), reader), cut)
+        reads += len(reads_in(heard))
+    assert reads > 20
 
 
 @pytest.mark.parametrize("strip", [True, False])
 def test_the_echo_of_a_two_wire_adapter(*, strip: bool) -> None:
-    class Echoing(MemoryPort):
-        async def send(self, data: bytes) -> None:
-            self.feed(data)
-            await super().send(data)
-
-    async def scene() -> list[Observation]:
-        ours, device = Echoing("memory"), MemoryPort("device")
-        ours.connect(device)
-        heard: list[Observation] = []
-        twin = asyncio.create_task(serve(device, Tags()))
-        port = EchoStrippingPort(ours) if strip else ours
-        running = asyncio.create_task(UhfReaderDriver(UhfReaderSettings(tx_power_dbm=20)).run(port, heard.append))
-        await asyncio.wait([running], timeout=20)
-        for task in (running, twin):
-            task.cancel()
-        await asyncio.gather(running, twin, return_exceptions=True)
-        return heard
-
-    heard = run(scene())
+    driver = UhfReaderDriver(UhfReaderSettings(tx_power_dbm=20))
+    heard = with_echo(20, driver, lambda port: serve(port, Tags()), strip=strip)
     assert len(reads_in(heard)) > 150
     assert ("echo" in rejected_in(heard)) is not strip
 

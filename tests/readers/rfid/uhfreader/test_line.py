@@ -10,7 +10,8 @@ from readers.codecs.uhfreader import Command, Frame
 from readers.observations import Observation
 from readers.ports.memory import MemoryPort, pair, run
 from readers.rfid.uhfreader.line import Line, NoAnswerError, answers
-from tests.readers.rfid.uhfreader.support import raw, rejected_in
+from tests.readers.rfid.uhfreader.support import raw
+from tests.support.heard import rejected_in
 
 OK = "00"
 

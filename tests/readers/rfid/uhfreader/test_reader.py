@@ -18,7 +18,8 @@ from readers.rfid.uhfreader.told import Told
 from readers.units import Unit
 from simulator.rfid.uhfreader import Reader as Twin
 from simulator.rfid.uhfreader import serve
-from tests.readers.rfid.uhfreader.support import Tags, conditions_in, raw, rejected_in, watched_in
+from tests.readers.rfid.uhfreader.support import Tags, raw
+from tests.support.heard import conditions_in, rejected_in, watched_in
 
 INFO = "00 02 14 20 02 31 80 1E 14 01 00 00 00"
 

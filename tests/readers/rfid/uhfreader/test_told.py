@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from readers.observations import Observation, Severity
 from readers.rfid.uhfreader.told import Told
-from tests.readers.rfid.uhfreader.support import conditions_in, watched_in
+from tests.support.heard import conditions_in, watched_in
 
 
 def test_each_change_is_said_once() -> None:

@@ -8,22 +8,20 @@ from random import Random
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from readers.codecs.hopeland import Decoder, Frame, Kind, Message, ReaderInfo, encode
-from readers.errors import DeviceRefusedError, LinkError, ReaderError
-from readers.observations import Condition, DeviceInfo, InForce, Observation, Rejected, TagRead, TagReads, Watching
-from readers.ports.echo import EchoStrippingPort
-from readers.ports.memory import START_US, MemoryPort, pair, run
+from readers.errors import DeviceRefusedError, LinkError
+from readers.observations import Condition, DeviceInfo, InForce, Observation, Rejected, TagReads, Watching
+from readers.ports.memory import START_US, MemoryPort
 from readers.ports.open import open_port
 from readers.rfid.hopeland import DRIVER, HopelandDriver, HopelandSettings
 from simulator.device import Sighting
-from simulator.faults import Fault, seeded
-from simulator.faults import Kind as FaultKind
-from simulator.faulty_port import FaultyPort
 from simulator.rfid.hopeland import Reader, serve
 from simulator.server import DeviceServer
-from tests.support.talk import US_PER_S, talk
+from tests.support.bad_lines import garble, half_open_for_s, hostile_connections, with_echo
+from tests.support.heard import epcs_in, reads_in, rejected_in
+from tests.support.talk import talk
+from tests.support.turns import Turns
 
 EPCS = [bytes.fromhex("AA120000AA02FF0000A40FAA"), bytes.fromhex("300833B2DDD9014000000001"), b"\x12\x34", b""]
 TID = bytes.fromhex("E2801105200050D1B8FB0A8C")
@@ -32,21 +30,12 @@ START: Known = (Kind.RFID, Message.READ_EPC)
 STOP: Known = (Kind.RFID, Message.STOP)
 
 
-class Tags:
-    """One sighting every `step_s` seconds, in turn, until `until_s`."""
-
+class Tags(Turns):
     def __init__(self, epcs: Sequence[bytes] = tuple(EPCS), step_s: float = 0.1, until_s: float = 1e9) -> None:
-        self._epcs = epcs
-        self._step_us = round(step_s * US_PER_S)
-        self._until_us = START_US + round(until_s * US_PER_S)
+        super().__init__(epcs, step_s, until_s)
 
-    def heard(self, antenna_port: int, start_us: int, until_us: int) -> list[Sighting]:
-        first = -(-(start_us - START_US) // self._step_us)
-        last = -(-(min(until_us, self._until_us) - START_US) // self._step_us)
-        return [
-            Sighting(START_US + n * self._step_us, antenna_port, self._epcs[n % len(self._epcs)], -50.0, TID)
-            for n in range(first, max(first, last))
-        ]
+    def sighting(self, _number: int, at_us: int, antenna_port: int, epc: bytes, /) -> Sighting:
+        return Sighting(at_us, antenna_port, epc, -50.0, TID)
 
 
 def listen(
@@ -62,10 +51,6 @@ def listen(
     return talk(seconds, HopelandDriver(HopelandSettings.model_validate(settings)), device, mangle)
 
 
-def reads_in(heard: Sequence[Observation]) -> list[TagRead]:
-    return [row for observation in heard if isinstance(observation, TagReads) for row in observation.rows()]
-
-
 def conditions(heard: Sequence[Observation]) -> list[tuple[str, str, str]]:
     return [(o.name, o.key, o.detail) for o in heard if isinstance(o, Condition)]
 
@@ -73,13 +58,13 @@ def conditions(heard: Sequence[Observation]) -> list[tuple[str, str, str]]:
 def test_a_reader_is_read() -> None:
     heard = listen(60)
     assert DeviceInfo("Hopeland", "CL7206C_20170602", "0.19", "6C:EC:A1:FE:75:3A") in heard
-    assert InForce({"tx_power_dbm": "20 20 20 20", "antennas": "1 2 3 4"}) in heard
+    assert InForce({"region": "us", "tx_power_dbm": "20 20 20 20", "antennas": "1 2 3 4"}) in heard
     assert heard.count(Watching(frozenset({1, 2, 3, 4}))) == 1
     reads = reads_in(heard)
     assert len(reads) > 590
     assert {read.epc for read in reads} == set(EPCS)
     assert {read.pc_bits for read in reads} == {0x3000, 0x0800, 0}
-    assert {(read.rssi_dbm, read.tid, read.first_seen_us) for read in reads} == {(None, None, None)}
+    assert {(read.rssi_dbm, read.tid, read.first_seen_us) for read in reads} == {(-49.8, None, None)}
     assert not [o for o in heard if isinstance(o, Rejected | Condition)]
 
 
@@ -309,19 +294,6 @@ def test_a_reader_that_finishes_at_once_is_not_asked_without_end() -> None:
     assert 50 < starts <= 101
 
 
-def garble(rng: Random, share: float, data: bytes) -> list[bytes]:
-    """Some chunks lose a byte, some get a wrong bit, some come with noise."""
-    dice = rng.random()
-    if dice > share or not data:
-        return [data]
-    at = rng.randrange(len(data))
-    if dice < share / 3:
-        return [data[:at] + data[at + 1 :]]
-    if dice < 2 * share / 3:
-        return [data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]]
-    return [rng.randbytes(rng.randrange(1, 30)), data]
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_on_a_bad_line_no_wrong_tag_is_reported_and_most_right_ones_are(seed: int) -> None:
     heard = listen(300, mangle=functools.partial(garble, Random(seed), 0.2))
@@ -333,71 +305,22 @@ def test_on_a_bad_line_no_wrong_tag_is_reported_and_most_right_ones_are(seed: in
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_hostile_link_ends_in_a_reader_error_or_in_reads(seed: int) -> None:
-    """Connection after connection, as the supervisor makes them: in the end the tags are there, and no others."""
-    heard: list[Observation] = []
-    plan = seeded(seed, within_bytes=4_000)
+    def device(number: int, port: MemoryPort) -> Coroutine[Any, Any, None]:
+        return serve(port, Tags(), Reader(reading=number > 0, confirms_every_s=3.0))
 
-    async def connection(number: int, faults: list[Fault]) -> None:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, Tags(), Reader(reading=number > 0, confirms_every_s=3.0)))
-        port = FaultyPort(ours, faults, seed)
-        driver = asyncio.create_task(HopelandDriver(HopelandSettings()).run(port, heard.append))
-        await asyncio.wait([driver], timeout=40)
-        if driver.done():
-            assert isinstance(driver.exception(), ReaderError)
-        for task in (driver, twin):
-            task.cancel()
-        await asyncio.gather(driver, twin, return_exceptions=True)
-
-    async def scene() -> None:
-        for number in range(4):
-            await connection(number, list(plan(number)) if number < 3 else [])
-
-    run(scene())
-    assert {read.epc for read in reads_in(heard)} == set(EPCS)
+    heard = hostile_connections(seed, HopelandDriver(HopelandSettings()), device)
+    assert set(epcs_in(heard)) == set(EPCS)
 
 
 def test_a_half_open_link_is_noticed() -> None:
-    async def scene() -> float:
-        ours, device = pair()
-        twin = asyncio.create_task(serve(device, Tags(), Reader()))
-        port = FaultyPort(ours, [Fault(FaultKind.BLACKHOLE, after_s=5.0)])
-        with pytest.raises(LinkError, match="02 FF was sent 3 times"):
-            await HopelandDriver(HopelandSettings()).run(port, lambda _: None)
-        twin.cancel()
-        await asyncio.gather(twin, return_exceptions=True)
-        return ours.monotonic_s()
-
-    assert run(scene()) < 25
+    driver = HopelandDriver(HopelandSettings())
+    assert half_open_for_s(driver, lambda port: serve(port, Tags(), Reader()), "02 FF was sent 3 times") < 25
 
 
 def test_local_echo_is_stripped() -> None:
-    heard: list[Observation] = []
-
-    async def scene() -> None:
-        ours, line = pair()
-        reader_end, device = pair()
-
-        async def to_device() -> None:
-            while True:
-                data = await line.receive(3600)
-                await line.send(data)  # the adapter gives it back
-                await reader_end.send(data)
-
-        async def to_driver() -> None:
-            while True:
-                await line.send(await reader_end.receive(3600))
-
-        driver = HopelandDriver(HopelandSettings()).run(EchoStrippingPort(ours), heard.append)
-        tasks = [asyncio.create_task(each) for each in (to_device(), to_driver(), serve(device, Tags()), driver)]
-        await asyncio.wait(tasks, timeout=20, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    run(scene())
+    heard = with_echo(20, HopelandDriver(HopelandSettings()), lambda port: serve(port, Tags()))
     assert len(reads_in(heard)) > 190
-    assert not [o for o in heard if isinstance(o, Rejected)]
+    assert not rejected_in(heard)
 
 
 def test_a_reader_is_read_over_tcp_at_its_own_port_number() -> None:
@@ -421,20 +344,3 @@ def test_a_reader_is_read_over_tcp_at_its_own_port_number() -> None:
 
     asyncio.run(scene())
     assert {read.epc for read in reads_in(heard)} == {EPCS[0]}
-
-
-def test_settings_are_checked() -> None:
-    assert HopelandSettings().antenna_ports() is None
-    assert HopelandSettings(antennas=(2, 1)).antenna_ports() == (2, 1)
-    wrongs: list[dict[str, Any]] = [
-        {"tx_power_dbm": 45},
-        {"tx_power_dbm": 20.5},
-        {"antennas": []},
-        {"antennas": [9]},
-        {"antennas": [1, 1]},
-        {"read_tid": 33},
-        {"x": 1},
-    ]
-    for wrong in wrongs:
-        with pytest.raises(ValidationError):
-            HopelandSettings.model_validate(wrong)
