@@ -41,6 +41,7 @@ _ENERGY_ONLY: Final[dict[int, Quantity]] = {
     10: Quantity.APPARENT_ENERGY_EXPORT,
 }
 _INSTANT: Final[dict[int, Quantity]] = {
+    4: Quantity.REACTIVE_POWER_EXPORT,
     11: Quantity.CURRENT,
     12: Quantity.VOLTAGE,
     13: Quantity.POWER_FACTOR,
@@ -48,6 +49,8 @@ _INSTANT: Final[dict[int, Quantity]] = {
 }
 _PHASES: Final = {20: Phase.A, 40: Phase.B, 60: Phase.C}
 _NEUTRAL_CURRENT: Final = 91
+_ANGLES: Final = 81
+_CURRENT_TO_VOLTAGE: Final = {4: Phase.A, 15: Phase.B, 26: Phase.C}  # group E: of which angle, from which
 _NOW: Final = 7
 _ENERGY: Final = 8
 _DEMAND_NOW: Final = 4
@@ -100,6 +103,8 @@ def meaning_of(code: ObisCode) -> Meaning | None:
             phase, group = candidate, code.c - first
     if code.d == _NOW and code.c == _NEUTRAL_CURRENT and code.e == 0:
         return Meaning(Quantity.CURRENT, Phase.NEUTRAL)
+    if code.d == _NOW and code.c == _ANGLES:
+        return Meaning(Quantity.PHASE_ANGLE, of) if (of := _CURRENT_TO_VOLTAGE.get(code.e)) else None
     if code.d == _NOW and code.e:
         return _distorted(group, phase, code.e)
     return _plain(group, phase, code)

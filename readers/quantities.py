@@ -28,6 +28,7 @@ class Quantity(StrEnum):
     ACTIVE_POWER_IMPORT = "active_power_import"
     ACTIVE_POWER_EXPORT = "active_power_export"
     REACTIVE_POWER = "reactive_power"
+    REACTIVE_POWER_EXPORT = "reactive_power_export"
     APPARENT_POWER = "apparent_power"
     ACTIVE_DEMAND = "active_demand"
     ACTIVE_DEMAND_MAX = "active_demand_max"
@@ -98,6 +99,7 @@ UNITS: Final[dict[Quantity, str]] = {
     Quantity.ACTIVE_POWER_IMPORT: "W",
     Quantity.ACTIVE_POWER_EXPORT: "W",
     Quantity.REACTIVE_POWER: "var",
+    Quantity.REACTIVE_POWER_EXPORT: "var",
     Quantity.APPARENT_POWER: "VA",
     Quantity.ACTIVE_DEMAND: "W",
     Quantity.ACTIVE_DEMAND_MAX: "W",

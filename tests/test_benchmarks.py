@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import credentials, farm, feeder, llrp_decode, node_red
+from benchmarks import credentials, farm, feeder, llrp_decode, node_red, rs485
 from benchmarks.plant import Latency, Plant, Sample
 from benchmarks.processes import Process, cpu_s, memory_mib, running_broker
 from benchmarks.site import EVENT_JOURNAL, Site
@@ -55,6 +55,12 @@ def test_every_benchmark_can_be_called_and_names_its_goal() -> None:
     for name in command.NAMES:
         module = Path(str(command.__file__)).with_name(f"{name}.py")
         assert '"goal"' in module.read_text(), name
+
+
+def test_a_line_of_meters_is_read_nearly_as_fast_as_its_bytes_allow() -> None:
+    case = rs485.Case(9600, meters=4)
+    assert 0.9 < rs485.meters_per_min(case, learning_s=10, measured_s=10) / rs485.possible_per_min(case) < 1.1
+    assert rs485.possible_per_min(rs485.LIMIT_2400) == pytest.approx(50.5, abs=0.1)
 
 
 def test_a_field_is_read_at_the_rate_that_was_set_last() -> None:

@@ -97,7 +97,7 @@ class ShiftCalendar(_Table):
         wrapped = [*spans, *((start + week, end + week, name) for start, end, name in spans[:1])]
         for (_, end, name), (start, _, other) in pairwise(wrapped):
             if start < end:
-                raise ValueError(f"shift: {name} and {other} overlap on a {WEEK[start // MINUTES % len(WEEK)].value}")
+                raise ValueError(f"shift: {name} and {other} overlap on {WEEK[start // MINUTES % len(WEEK)].value}")
         return self
 
 
@@ -152,13 +152,20 @@ class Production(_Table):
     @field_validator("timezone")
     @classmethod
     def _is_known(cls, text: str | None) -> str | None:
-        if text is not None:
-            Energy(timezone=text)
+        try:
+            if text is not None:
+                _zone(text)
+        except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a directory is an OSError
+            raise ValueError("is no time zone of this host; write it as in Asia/Shanghai or Europe/Berlin") from None
         return text
 
     def zone(self, energy: Energy) -> tzinfo:
         """The time zone of these books."""
-        return zone_of(energy) if self.timezone is None else zone_of(Energy(timezone=self.timezone))
+        return zone_of(energy) if self.timezone is None else _zone(self.timezone)
+
+
+def _zone(name: str) -> tzinfo:
+    return zone_of(Energy.model_construct(timezone=name))
 
 
 def check_machines(faults: Faults, settings: Mapping[int, DriverSettings], *, whole: bool) -> None:

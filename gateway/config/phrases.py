@@ -46,6 +46,9 @@ _PATTERNS: Final = {
     r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$": "must be the name of a credential: 1 to 64 of A-Z, a-z, 0-9, _, . and -",
     r"^([01][0-9]|2[0-3]):[0-5][0-9]$": "must be a time of day, HH:MM, from 00:00 to 23:59",
     r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$": "must be a day of the year, MM-DD",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$": "must be a time of the day, HH:MM-HH:MM",
+    r"^[^\s\x00-\x1f]{1,16}$": "must be a unit: 1 to 16 characters without blanks",
+    r"^((ns=[0-9]{1,5}|nsu=[^;]{1,200});)?[isgb]=.{1,500}$": "must be a node id, as in ns=2;s=Speed or i=2258",
     r"^https?://": "must begin with http:// or https://",
     r"^([0-9A-Fa-f]{2}:?){32}$": "must be the SHA-256 fingerprint: 64 hex digits, colons allowed",
 }

@@ -37,6 +37,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "Portal.inner": '["gate-3-in"]',
     "Portal.rssi_floor_dbm": "-65.0",
     "MatchRule.name": '"weak-read"',
+    "Production.timezone": '"Asia/Shanghai"',
     "MatchRule.on": '"read"',
     "MatchRule.when": '"e.rssi_dbm < -80.0"',
     "MatchRule.alarm": '{ severity = "info", message = "a tag is read weakly" }',

@@ -57,3 +57,31 @@ def crc16_modbus(data: bytes) -> int:
     for byte in data:
         crc = crc >> 8 ^ _MODBUS[(crc ^ byte) & _BYTE]
     return crc
+
+
+def crc16_arc(data: bytes) -> int:
+    """CRC-16/ARC: polynomial A001 from the low end, preset 0: DSMR P1.
+
+    Source: DSMR P1 Companion Standard 5.0.2, 6.2; catalogue of parametrised CRC algorithms.
+    """
+    crc = 0
+    for byte in data:
+        crc = crc >> 8 ^ _MODBUS[(crc ^ byte) & _BYTE]
+    return crc
+
+
+def x25_crc16(data: bytes) -> int:
+    """CRC-16/X-25, the check sequence of HDLC: MCRF4XX complemented, sent low byte first: SML, DL/T 698.45, DLMS.
+
+    Source: ISO/IEC 13239; catalogue of parametrised CRC algorithms.
+    """
+    return mcrf4xx_crc16(data) ^ _CRC16_ONES
+
+
+def kermit_crc16(data: bytes) -> int:
+    """CRC-16/KERMIT: polynomial 8408 from the low end, preset 0: some SML meters in place of X-25.
+
+    Source: catalogue of parametrised CRC algorithms.
+    """
+    mirrored = binascii.crc_hqx(data.translate(_MIRRORED), 0)
+    return _MIRRORED[mirrored >> 8] | _MIRRORED[mirrored & _BYTE] << 8

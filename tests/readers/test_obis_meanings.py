@@ -33,6 +33,10 @@ from readers.quantities import Phase, Quantity
         ("1-0:31.7.5", Meaning(Quantity.CURRENT_HARMONIC, Phase.A, order=5)),
         ("1-0:13.7.0", Meaning(Quantity.POWER_FACTOR)),
         ("1-0:14.7.0", Meaning(Quantity.FREQUENCY)),
+        ("1-0:4.7.0", Meaning(Quantity.REACTIVE_POWER_EXPORT)),
+        ("1-0:64.7.0", Meaning(Quantity.REACTIVE_POWER_EXPORT, Phase.C)),
+        ("1-0:81.7.4", Meaning(Quantity.PHASE_ANGLE, Phase.A)),
+        ("1-0:81.7.26", Meaning(Quantity.PHASE_ANGLE, Phase.C)),
         ("0-0:96.7.21", Meaning(Quantity.POWER_FAILURES)),
         ("7-0:3.0.0", Meaning(Quantity.GAS_VOLUME)),
         ("6-0:1.0.0", Meaning(Quantity.HEAT_ENERGY)),
@@ -42,7 +46,9 @@ def test_a_code_means_what_the_blue_book_says(code: str, meaning: Meaning) -> No
     assert meaning_of(ObisCode.parse(code)) == meaning
 
 
-@pytest.mark.parametrize("code", ["1-0:99.1.0", "0-0:1.0.0", "1-0:12.8.0", "1-0:32.7.121", "9-0:2.0.0", "1-0:4.7.0"])
+@pytest.mark.parametrize(
+    "code", ["1-0:99.1.0", "0-0:1.0.0", "1-0:12.8.0", "1-0:32.7.121", "9-0:2.0.0", "1-0:5.7.0", "1-0:81.7.1"]
+)
 def test_other_codes_mean_nothing_here(code: str) -> None:
     assert meaning_of(ObisCode.parse(code)) is None
 

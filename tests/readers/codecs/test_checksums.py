@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readers.codecs.checksums import crc16_modbus, gen2_crc16, mcrf4xx_crc16, sum8
+from readers.codecs.checksums import crc16_arc, crc16_modbus, gen2_crc16, kermit_crc16, mcrf4xx_crc16, sum8, x25_crc16
 
 
 def test_the_sum_of_a_published_frame() -> None:
@@ -42,3 +42,12 @@ def test_the_mcrf4xx_crc_is_that_of_its_plain_definition(data: bytes) -> None:
 def test_modbus_crc_has_the_catalogue_s_check_value() -> None:
     assert crc16_modbus(b"123456789") == 0x4B37
     assert crc16_modbus(bytes.fromhex("010300000001840A")) == 0  # with its own CRC behind it
+
+
+def test_arc_crc_has_the_catalogue_s_check_value() -> None:
+    assert crc16_arc(b"123456789") == 0xBB3D
+
+
+def test_x25_and_kermit_crcs_have_the_catalogue_s_check_values() -> None:
+    assert x25_crc16(b"123456789") == 0x906E
+    assert kermit_crc16(b"123456789") == 0x2189

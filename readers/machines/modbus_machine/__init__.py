@@ -1,0 +1,3 @@
+from readers.machines.modbus_machine.driver import DRIVER
+
+__all__ = ["DRIVER"]

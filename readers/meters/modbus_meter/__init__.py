@@ -1,0 +1,3 @@
+from readers.meters.modbus_meter.driver import DRIVER
+
+__all__ = ["DRIVER"]
