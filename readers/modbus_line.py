@@ -148,8 +148,12 @@ class Line:
             numbered = Frame(request.unit, request.function, request.data, transaction=self._transaction)
             raw = encode_tcp(numbered) if self._is_tcp else encode_rtu(numbered)
             within_s = delay.within_s
-            await self.port.send(raw)
-            answer = await self._answer(numbered, len(raw) * self._byte_s, within_s, source)
+            try:
+                await self.port.send(raw)
+                answer = await self._answer(numbered, len(raw) * self._byte_s, within_s, source)
+            except asyncio.CancelledError:  # who asked has had enough; the device answers nevertheless
+                self._owes(request.unit, number + 1, within_s)
+                raise
             if answer is not None:
                 frame, delay_s = answer
                 delay.heard(delay_s)
@@ -200,10 +204,10 @@ class Line:
             return True
         return len(frame.data) == 1 + wanted and frame.data[0] == wanted
 
-    def _owes(self, unit: int, answers: int) -> None:
-        """So many answers of this unit may still come."""
+    def _owes(self, unit: int, answers: int, within_s: float = 0.0) -> None:
+        """So many answers of this unit may still come, or be late, after `within_s`."""
         if answers and not self._is_tcp:
-            self._owing[unit] = answers, self.port.monotonic_s() + LATE_S
+            self._owing[unit] = answers, self.port.monotonic_s() + within_s + LATE_S
 
     async def _rest(self) -> None:
         rest_s = self._rests_until_s - self.port.monotonic_s()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
 from typing import Any, Final
 
+from readers.codecs.modbus_map import MeterMap
+from readers.codecs.modbus_map_file import parse
 from readers.driver import Port
 from simulator.cards import ascii_line, osdp, pn532
 from simulator.device import Load, Radio
 from simulator.llrp.identities import IDENTITIES
 from simulator.llrp.reader import SimulatedReader
-from simulator.machines import modbus_io, weighbridge
-from simulator.meters import dlt645
+from simulator.machines import modbus_io, modbus_machine, weighbridge
+from simulator.meters import dlt645, modbus_meter
 from simulator.rfid import a0, cf, hopeland, impinj_iot, m100, thingmagic, uhfreader, zebra_iotc
 from simulator.scenario import World
+from simulator.scenario_file import LinePart, MachinePart, ModbusLinePart
 from simulator.world.car_park import BarrierWires, ReaderField
 from simulator.world.weighing import Bridge
 
@@ -57,14 +61,38 @@ def devices(world: World) -> dict[str, Serve]:
         bridge = Bridge(world.seed, world.weighed[scale.name])
         found[scale.name] = _before(weighbridge.serve, bridge, weighbridge.Indicator(form=scale.form))
     for line in file.line:
-        meters = {address: _meter(address, load) for address, load in world.loads[line.name].items()}
-        found[line.name] = lambda port, meters=meters: dlt645.serve(port, meters, baud=METER_BAUD)  # type: ignore[misc]  # bound by default
+        found[line.name] = _line(line, world.loads[line.name])
+    for machine in file.machine:
+        found[machine.name] = _machine(machine)
     return found
+
+
+def _line(line: LinePart | ModbusLinePart, loads: Mapping[str, Load]) -> Serve:
+    if isinstance(line, LinePart):
+        meters = {address: _meter(address, load) for address, load in loads.items()}
+        return lambda port: dlt645.serve(port, meters, baud=METER_BAUD)
+    units = {
+        part.address: modbus_meter.Meter(registers(part.map), loads[str(part.address)], ct_ratio=part.ct_ratio)
+        for part in line.meters
+    }
+    return lambda port: modbus_meter.serve(port, units, baud=METER_BAUD)
 
 
 def _meter(address: str, load: Load) -> dlt645.Meter:
     """A meter that keeps its relay, its clock and its records from one link to the next."""
     return dlt645.Meter(address, load, dlt645.Behaviour(slots=dlt645.DAY_SLOTS))
+
+
+def _machine(part: MachinePart) -> Serve:
+    machine = modbus_machine.WarpingMachine(beam_m=part.beam_m, is_remote=part.remote)
+    machine.start()
+    return lambda port: modbus_machine.serve(port, {part.address: machine}, is_tcp=True)
+
+
+def registers(name: str) -> MeterMap:
+    """A register map that comes with the product; it is data, and not the driver's alone."""
+    file = files("readers").joinpath("meters", "modbus_meter", "maps", f"{name}.toml")
+    return parse(file.read_text(encoding="utf-8"), file.name)
 
 
 def _before(serve: Callable[..., Awaitable[None]], *world: Radio | Any) -> Serve:

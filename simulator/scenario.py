@@ -44,6 +44,7 @@ class World:
     """A scenario that runs: everything in it is decided by the seed and the start.
 
     Attributes:
+        loads: of each line, by the addresses of its meters.
         weighed: trucks on each weighbridge, by its name. shown: cards, in order.
     """
 
@@ -136,7 +137,7 @@ def build(file: ScenarioFile, seed: int, start_us: int, duration_s: float) -> Wo
     ]
     loads = {
         line.name: {
-            meter.address: ThreePhaseLoad(
+            str(meter.address): ThreePhaseLoad(
                 name=meter.name,
                 seed=seed * 1000 + index,
                 start_us=start_us,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from decimal import Decimal
 from importlib import resources
 from typing import Annotated, Final, Literal
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from readers.codecs.weighbridge import Form
 
 Position = tuple[float, float, float]
+UnitAddress = Annotated[int, Field(ge=1, le=247)]
 PARTS: Final = "# --- devices and rules ---"
 """Above it a site file speaks of the site, below it of what another site file may include."""
 _INCLUDE: Final = re.compile(r"^# include: (\w+)$", re.MULTILINE)
@@ -98,23 +100,58 @@ class ScalePart(_Part):
     every_s: Annotated[float, Field(gt=0)]
 
 
-class MeterPart(_Part):
-    """A meter and its load."""
+class LoadPart(_Part):
+    """A meter and its load, on the primary side."""
 
     name: str
-    address: Annotated[str, Field(pattern=r"^\d{12}$")]
+    address: str | int
     base_w: Annotated[float, Field(gt=0)]
     swing: Annotated[float, Field(ge=0, lt=1)]
     start_wh: Annotated[float, Field(ge=0)]
     single_phase: bool = False
 
 
+class MeterPart(LoadPart):
+    """A meter that speaks DL/T 645."""
+
+    address: Annotated[str, Field(pattern=r"^\d{12}$")]
+
+
+class ModbusMeterPart(LoadPart):
+    """A meter with the registers of a map that comes with the product, behind current transformers of that ratio."""
+
+    address: UnitAddress
+    map: Annotated[str, Field(pattern=r"^\w+$")]
+    ct_ratio: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+
+
 class LinePart(_Part):
-    """A line of meters."""
+    """A line of meters that speak DL/T 645."""
 
     name: str
     twin: Literal["dlt645"]
     meters: list[MeterPart]
+
+
+class ModbusLinePart(_Part):
+    """A line of meters that speak Modbus RTU."""
+
+    name: str
+    twin: Literal["modbus_meter"]
+    meters: list[ModbusMeterPart]
+
+
+class MachinePart(_Part):
+    """A warping machine with a PLC on Modbus TCP, which its operator has started.
+
+    One with `remote` takes orders from afar.
+    """
+
+    name: str
+    twin: Literal["modbus_machine"]
+    address: UnitAddress = 1
+    beam_m: Annotated[float, Field(gt=0)] = 20_000.0
+    remote: bool = False
 
 
 class ScenarioFile(_Part):
@@ -130,12 +167,13 @@ class ScenarioFile(_Part):
     card_reader: list[CardReaderPart] = []
     module: list[ModulePart] = []
     scale: list[ScalePart] = []
-    line: list[LinePart] = []
+    line: list[Annotated[LinePart | ModbusLinePart, Field(discriminator="twin")]] = []
+    machine: list[MachinePart] = []
 
     @property
     def devices(self) -> list[str]:
         """Names of all devices, in the order of the file."""
-        parts = (self.reader, self.card_reader, self.module, self.scale, self.line)
+        parts = (self.reader, self.card_reader, self.module, self.scale, self.line, self.machine)
         return [device.name for part in parts for device in part]
 
     @property

@@ -27,6 +27,7 @@ from gateway.identity import card_key
 from readers import registry
 from readers.driver import DriverSettings, DriverSpec, Kind
 from readers.errors import ConfigError
+from readers.ports.gdw376 import SCHEME as TERMINAL
 from readers.ports.open import check_port_url
 
 _CREDENTIALS: Final = FilePath("/run/credentials")
@@ -329,8 +330,8 @@ def _link_of(url: str, spec: DriverSpec[Any]) -> str:
     if url.startswith(("/", "serial:")):
         return str(FilePath(urlsplit(url).path).resolve())
     scheme, _, name = url.partition(":")
-    if scheme in spec.schemes:
-        return f"{scheme}:{name.strip()}"  # a name, no host: whatever stands in it
+    if scheme in spec.schemes or scheme == TERMINAL:
+        return f"{scheme}:{name.strip()}"  # a name, or a place that many share: whatever stands in it
     parts = urlsplit(url)
     number = parts.port or {"tcp": spec.tcp_port, "tls": spec.tls_port}.get(parts.scheme)
     return f"{parts.hostname}:{number}"

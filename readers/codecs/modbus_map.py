@@ -13,17 +13,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from readers.codecs.modbus import Function
 from readers.codecs.modbus_blocks import Limits, Span
-from readers.codecs.modbus_values import Layout, Order, ValueType, float_step, number_of, raw_of
+from readers.codecs.modbus_values import Layout, Order, ValueType, float_step, number_of, raw_of, rounded
 from readers.obis import ObisCode
 from readers.observations import Reading
 from readers.quantities import Phase, Quality, Quantity
 
+_BEYOND_MEASURE: Final = Decimal(10) ** 18
+"""Floats can be larger; nothing that is measured is."""
 _ONE: Final = Decimal(1)
 _TWO: Final = Decimal(2)
 _CENTURY: Final = 2000
@@ -116,10 +118,7 @@ class MapValue:
         value = number * self.step
         if self.resolution is None:
             return value
-        try:
-            return value.quantize(self.resolution, ROUND_HALF_EVEN)
-        except ArithmeticError:  # more digits than any register has: it is no value
-            return None
+        return rounded(value, self.resolution) if abs(value) < _BEYOND_MEASURE else None
 
     def reading(self, registers: Sequence[int], ratios: Ratios) -> Reading:
         """The reading that the registers stand for."""

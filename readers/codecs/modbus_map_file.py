@@ -53,7 +53,7 @@ class MapError(ValueError):
 def _known_quantity(value: object) -> object:
     if isinstance(value, str) and value not in Quantity.__members__.values():
         near = difflib.get_close_matches(value, [each.value for each in Quantity], 1)
-        hint = f"; did you mean {near[0]}?" if near else "; see readers/quantities.py for all"
+        hint = f" (did you mean {near[0]}?)" if near else "; see readers/quantities.py for all"
         raise ValueError(f"there is no quantity {value!r}{hint}")
     return value
 

@@ -15,7 +15,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -130,6 +130,11 @@ def raw_of_number(number: Decimal, kind: ValueType) -> bytes:
         return int(number).to_bytes(kind.size, "big", signed=kind.is_signed)
     except OverflowError as error:
         raise ValueError(f"{number} does not fit into {kind.value}") from error
+
+
+def rounded(value: Decimal, resolution: Decimal) -> Decimal:
+    """The nearest whole number of steps of `resolution`; half a step goes to the even one."""
+    return int((value / resolution).to_integral_value(ROUND_HALF_EVEN)) * resolution  # an int: never -0
 
 
 def float_step(raw: bytes, kind: ValueType) -> Decimal:

@@ -67,8 +67,8 @@ _LOCAL: Final = 3
 IMPORTED: Final = ObisCode(1, 0, 1, 8, 0)
 WITHOUT_SIGN: Final = ObisCode(1, 0, 15, 7, 0)
 POWER: Final = ObisCode(1, 0, 16, 7, 0)
-_MAKERS: Final = (ObisCode(129, 129, 199, 130, 3), ObisCode(1, 0, 96, 50, 1))
-_FIRMWARE: Final = ObisCode(1, 0, 0, 2, 0)
+_MAKERS: Final = ((129, 129, 199, 130, 3), (1, 0, 96, 50, 1))
+_FIRMWARE: Final = (1, 0, 0, 2, 0)
 _FEEDS_IN: Final = 0x20
 _SERVER_ID: Final = 0x0A
 _SERVER_BYTES: Final = 10
@@ -183,10 +183,15 @@ def _text(found: Said, entry: _Entry) -> None:
         if meaning is not None:
             absent = Reading(meaning.quantity, entry.code, None, meaning.phase, meaning.tariff, Quality.ABSENT)
             found.readings.append(absent)
-    elif entry.code in _MAKERS:
+    elif _name(entry.code) in _MAKERS:
         found.maker = _printable(entry.value)
-    elif entry.code == _FIRMWARE:
+    elif _name(entry.code) == _FIRMWARE:
         found.firmware = _printable(entry.value)
+
+
+def _name(code: ObisCode) -> tuple[int, int, int, int, int]:
+    """What names a text: meters do not agree on group F of it."""
+    return code.a, code.b, code.c, code.d, code.e
 
 
 def _number(found: Said, entry: _Entry, number: Number, short_power: ShortPower, *, is_turned: bool) -> None:

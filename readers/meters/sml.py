@@ -12,6 +12,7 @@ from pydantic import Field
 from readers.codecs.sml import Decoder, File
 from readers.codecs.sml_values import ShortPower, said, serial_of
 from readers.driver import DriverSpec, Kind, LineDefaults, Port, Report
+from readers.errors import SHOWN_FRAME_BYTES
 from readers.observations import DeviceInfo, Rejected, Severity
 from readers.pushing import LOOK_S, PushedMeter, PushingSettings
 
@@ -79,9 +80,9 @@ class _Listener:
     def _take(self, file: File) -> None:
         found = said(file, self._settings.short_power)
         if not found.has_list:
-            for fault in found.faults or [None]:
-                reason = "data_no_list" if fault is None else f"data_{fault.reason}"
-                self._report(Rejected(reason, reads_lost=1, sample=file.data[:64]))
+            reasons = [fault.reason for fault in found.faults] or ["no_list"]
+            for reason in reasons:
+                self._report(Rejected(f"data_{reason}", reads_lost=1, sample=file.data[:SHOWN_FRAME_BYTES]))
             return
         self._meter.heard(DeviceInfo(found.maker, "", found.firmware, serial_of(found.server_id)))
         self._meter.faults(found.faults)

@@ -138,7 +138,9 @@ class OpcUaPort(HoldingPort):
         if nodes is None:
             raise LinkError(f"{self.description}: nothing can be asked before a session is open")
         if isinstance(message, Watch):
-            subscription = self._subscription = Subscription(self._client, self._ua, nodes, self._hand_over)
+            subscription = self._subscription = Subscription(
+                self._client, self._ua, nodes, self._hand_over, self.monotonic_s
+            )
             self._hand_over(await self._within(OPEN_WITHIN_S, lambda: subscription.begin(message)))
         elif isinstance(message, Browse):
             self._hand_over(await self._within(OPEN_WITHIN_S, lambda: nodes.browse(message.most)))

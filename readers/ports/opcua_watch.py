@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -26,13 +25,16 @@ _ABSOLUTE: Final = 1
 class Subscription:
     """Watches nodes; `hand_over` takes what is published, and says whether there was room for it."""
 
-    def __init__(self, client: Any, ua: Any, nodes: Nodes, hand_over: Callable[[Message], bool]) -> None:
+    def __init__(
+        self, client: Any, ua: Any, nodes: Nodes, hand_over: Callable[[Message], bool], monotonic_s: Callable[[], float]
+    ) -> None:
         self._session = client.uaclient.session
         self._ua = ua
         self._nodes = nodes
         self._hand_over = hand_over
         self._silent_s = 0.0
-        self._last_s = time.monotonic()
+        self._monotonic_s = monotonic_s
+        self._last_s = monotonic_s()
         self._sequence = 0
         self._ended = ""
         self._dropped = 0
@@ -52,7 +54,7 @@ class Subscription:
         made = await self._session.create_subscription(parameters, self.published)
         every_ms = float(made.RevisedPublishingInterval)
         self._silent_s = SILENT_AFTER * max(KEEPALIVE_S, every_ms * int(made.RevisedMaxKeepAliveCount) / 1000)
-        self._last_s = time.monotonic()
+        self._last_s = self._monotonic_s()
         refused: dict[int, str] = {}
         again: list[Item] = []
         for item, status in await self._add(made.SubscriptionId, wanted.items, refused):
@@ -67,7 +69,7 @@ class Subscription:
 
     def published(self, result: Any) -> None:
         """A publication has come: changes, or the sign that there are none."""
-        self._last_s = time.monotonic()
+        self._last_s = self._monotonic_s()
         notification = result.NotificationMessage
         if not notification.NotificationData:
             return
@@ -84,7 +86,7 @@ class Subscription:
 
     def fault(self) -> str:
         """Why it is over; empty while it is not."""
-        silent_s = time.monotonic() - self._last_s
+        silent_s = self._monotonic_s() - self._last_s
         if not self._ended and self._silent_s and silent_s > self._silent_s:
             self._ended = f"the server has published nothing for {silent_s:.0f} s, not even that there is nothing"
         return self._ended

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from readers.driver import DriverSpec, LineDefaults, Port
+from readers.driver import DriverSpec, Kind, LineDefaults, Port
 from readers.errors import ConfigError
 from readers.ports.echo import EchoStrippingPort
+from readers.ports.gdw376 import LOOPBACK, open_gdw376, path_fault
+from readers.ports.gdw376 import SCHEME as TERMINAL
+from readers.ports.http import SCHEMES as WEB
+from readers.ports.http import open_http
 from readers.ports.mqtt import SCHEMES as BROKERS
 from readers.ports.mqtt import open_mqtt, topic_fault
 from readers.ports.mqtt_client import Login
@@ -38,9 +42,14 @@ _SHOWN: Final = {
     "mqtt": "mqtt://HOST[:PORT]/TOPIC",
     "mqtts": "mqtts://HOST[:PORT]/TOPIC",
     OPC_TCP: "opc.tcp://HOST[:PORT][/PATH]",
+    "http": "http://HOST[:PORT][/PATH]",
+    "https": "https://HOST[:PORT][/PATH]",
+    TERMINAL: "gdw376://[HOST]:PORT/TERMINAL/MEASURING_PORT",
     **_NAMED,
 }
-_LOGINS: Final = (*BROKERS, OPC_TCP)
+_SERVERS: Final = {OPC_TCP: OPC_TCP_PORT, **WEB}
+"""Servers that may have a path, with their usual port numbers."""
+_LOGINS: Final = (*BROKERS, OPC_TCP, "https")
 _PATH: Final = r"[A-Za-z0-9._~/%-]{0,200}"
 
 
@@ -49,7 +58,7 @@ class _Target:
     """A URL that was understood; `host` is a path for serial lines, the reader's name for PC/SC.
 
     Attributes:
-        topic: of a broker; of an OPC UA server its path, with the slash.
+        topic: of a broker; of an OPC UA server its path, with the slash; so of a collection terminal.
     """
 
     scheme: str
@@ -82,9 +91,12 @@ async def open_port(
     port: Port
     if target.scheme == "pcsc":
         return await open_pcsc(target.host)
-    if target.scheme == OPC_TCP:
+    if target.scheme in _SERVERS:
         shown = f"[{target.host}]" if ":" in target.host else target.host
-        return await open_opcua(f"{OPC_TCP}://{shown}:{target.port}{target.topic}", tls, login)
+        server = f"{target.scheme}://{shown}:{target.port}{target.topic}"
+        return await (open_opcua if target.scheme == OPC_TCP else open_http)(server, tls, login)
+    if target.scheme == TERMINAL:
+        return await open_gdw376(target.host, target.port, target.topic, settings)
     if target.scheme in BROKERS:
         secured = (tls or TlsSettings()) if target.scheme == "mqtts" else None
         return await open_mqtt(target.host, target.port, target.topic, secured, login)
@@ -132,17 +144,21 @@ def _understand(url: str, spec: DriverSpec[Any]) -> tuple[_Target | None, list[s
     if scheme in BROKERS:
         return _understand_topic(url, scheme, spec.name)
     assert parts is not None
-    if scheme == OPC_TCP:
+    if scheme in _SERVERS:
         return _understand_server(url, parts, spec.name)
+    if scheme == TERMINAL:
+        return _understand_terminal(url, parts, spec.name)
     return _understand_host(url, parts, {"tcp": spec.tcp_port, "tls": spec.tls_port}.get(scheme), spec.name)
 
 
 def _allowed(spec: DriverSpec[Any]) -> list[str]:
-    """A serial protocol may come over plain TCP too, from a device server in raw mode."""
+    """A serial protocol may come over plain TCP too, from a device server in raw mode; a meter's from a terminal."""
     has_stream = spec.line is not None or spec.tcp_port is not None or spec.tls_port is not None
     is_stream = has_stream or all(scheme in BROKERS for scheme in spec.schemes)
     named = [scheme for scheme in spec.schemes if scheme in _SHOWN]
-    return [*named, *(_LINE if spec.line is not None else ()), *(_NETWORK if is_stream else ())]
+    is_metered = spec.kind is Kind.METER
+    lines = () if spec.line is None else (*_LINE, TERMINAL) if is_metered else _LINE
+    return [*named, *lines, *(_NETWORK if is_stream else ())]
 
 
 def _understand_line(url: str, parts: SplitResult | None) -> tuple[_Target | None, list[str]]:
@@ -174,9 +190,21 @@ def _understand_topic(url: str, scheme: str, driver: str) -> tuple[_Target | Non
 def _understand_server(url: str, parts: SplitResult, driver: str) -> tuple[_Target | None, list[str]]:
     """A server may have a path."""
     if re.fullmatch(_PATH, parts.path) is None:
-        return None, [f"port {_without_user(url)!r}: a path holds letters, digits and -._~/% only"]
-    target, faults = _understand_host(url, parts._replace(path=""), OPC_TCP_PORT, driver)
+        shown = _without_user(url) if "@" in url else url
+        return None, [f"port {shown!r}: a path holds letters, digits and -._~/% only"]
+    target, faults = _understand_host(url, parts._replace(path=""), _SERVERS[parts.scheme], driver)
     return (None if target is None else _Target(target.scheme, target.host, target.port, parts.path)), faults
+
+
+def _understand_terminal(url: str, parts: SplitResult, driver: str) -> tuple[_Target | None, list[str]]:
+    """The host is where this one listens; none is itself alone."""
+    faults = [f"port {url!r} {fault}; write {_SHOWN[TERMINAL]}"] if (fault := path_fault(parts.path)) else []
+    if not parts.hostname:
+        parts = parts._replace(netloc=LOOPBACK + parts.netloc)
+    target, more = _understand_host(url, parts._replace(path=""), None, driver)
+    if target is None or faults:
+        return None, [*more, *faults]
+    return _Target(target.scheme, target.host, target.port, parts.path), []
 
 
 def _understand_host(

@@ -137,7 +137,7 @@ class Controller:
     async def _add(self, index: int, name: str, machine: WarpingMachine) -> None:
         ua = self._library.ua
         kinds = ua.VariantType
-        owner = await self._server.nodes.objects.add_object(ua.NodeId(name, index), name)
+        owner = await self._server.nodes.objects.add_object(ua.NodeId(name, index), f"{index}:{name}")
         for what, kind, first in (
             ("State", kinds.Int32, STATES[machine.state]),
             ("Mode", kinds.Int32, 1),
@@ -149,7 +149,7 @@ class Controller:
             ("StopReason", kinds.String, ""),
             ("RemoteEnabled", kinds.Boolean, machine.remote_enabled),
         ):
-            node = await owner.add_variable(ua.NodeId(f"{name}.{what}", index), what, first, kind)
+            node = await owner.add_variable(ua.NodeId(f"{name}.{what}", index), f"{index}:{what}", first, kind)
             self._nodes[name, what], self._kinds[name, what] = node, kind
         await self._nodes[name, "SpeedSet"].set_writable()
         for what, act in (
@@ -157,7 +157,7 @@ class Controller:
             ("Reset", lambda: machine.reset(_now_us())),
             ("Start", lambda: machine.start(_now_us())),
         ):
-            await owner.add_method(ua.NodeId(f"{name}.{what}", index), what, _method(ua, act), [], [])
+            await owner.add_method(ua.NodeId(f"{name}.{what}", index), f"{index}:{what}", _method(ua, act), [], [])
 
     async def _tick(self) -> None:
         while True:

@@ -71,7 +71,7 @@ class WarpingMachine:
     speed_set_m_per_min: int = field(init=False)
     beams: int = field(default=0, init=False)
     truth: list[Spell] = field(init=False)
-    _random: random.Random = field(init=False)
+    _random: random.Random = field(init=False, compare=False)
     _now_us: int = field(init=False)
     _next_us: int | None = field(init=False)
     _next: tuple[MachineState, StopReason] = field(init=False)

@@ -279,6 +279,76 @@ def test_what_comes_unasked_is_counted() -> None:
     assert played.rejected() == {"late": 2, "noise_bytes": 1}
 
 
+def test_a_device_that_babbles_does_not_hold_the_line_for_ever() -> None:
+    played = Played()
+
+    async def scene(line: Line, device: MemoryPort) -> None:
+        async def babble() -> None:
+            while True:
+                await device.send(b"\x01\x03\x40")
+                await device.pause(0.01)
+
+        babbling = asyncio.create_task(babble())
+        began_s = device.monotonic_s()
+        with pytest.raises(NoReplyError):
+            await line.ask(read_request(1, H, 0, 1), tries=1)
+        assert device.monotonic_s() - began_s < 2.0
+        babbling.cancel()
+        await asyncio.gather(babbling, return_exceptions=True)
+
+    played.play(scene)
+    assert played.rejected()["crc"] > 0
+
+
+def test_an_answer_that_ends_with_the_patience_is_taken() -> None:
+    """Behind a false start, on a line that does not become quiet."""
+    played = Played()
+
+    async def scene(line: Line, device: MemoryPort) -> None:
+        asked = asyncio.create_task(line.ask(read_request(1, H, 0, 1), tries=1))
+        request = await played.next_request(device)
+        await device.pause(0.9)
+        await device.send(b"\x01\x03\xf8" + encode_rtu(answer(request, 7)) + encode_rtu(answer(Frame(2, H), 8)))
+        for _ in range(60):
+            await device.send(b"\x55")
+            await device.pause(0.01)
+        assert registers_of(await asked, 1) == [7]
+
+    played.play(scene)
+    assert played.rejected().keys() >= {"truncated"}
+
+
+def test_half_a_frame_from_before_is_dropped() -> None:
+    played = Played()
+
+    async def scene(line: Line, device: MemoryPort) -> None:
+        line.stray(b"\x01\x03\x04\x00")
+        asked = asyncio.create_task(line.ask(read_request(1, H, 0, 1), tries=1))
+        await device.send(encode_rtu(answer(await played.next_request(device), 6)))
+        assert registers_of(await asked, 1) == [6]
+
+    played.play(scene)
+    assert played.rejected()["truncated"] == 1
+
+
+def test_the_answer_to_one_who_no_longer_waits_is_dropped() -> None:
+    played = Played()
+
+    async def scene(line: Line, device: MemoryPort) -> None:
+        first = asyncio.create_task(line.ask(read_request(1, H, 0, 1)))
+        request = await played.next_request(device)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        second = asyncio.create_task(line.ask(read_request(1, H, 5, 1)))
+        await device.pause(0.5)
+        await device.send(encode_rtu(answer(request, 1)))
+        await device.send(encode_rtu(answer(await played.next_request(device), 2)))
+        assert registers_of(await second, 1) == [2]
+
+    played.play(scene)
+    assert played.rejected() == {"late": 1}
+
+
 def test_how_long_answers_are() -> None:
     assert answer_count(read_request(1, H, 0, 10)) == 20
     assert answer_count(read_request(1, Function.READ_COILS, 0, 9)) == len(packed_bits([True] * 9)) - 1 == 2

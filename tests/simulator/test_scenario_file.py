@@ -4,7 +4,9 @@ import tomllib
 import pytest
 from pydantic import ValidationError
 
-from simulator.scenario_file import ScenarioFile, load, names, site_template
+from simulator.scenario_file import ModbusLinePart, ScenarioFile, load, names, site_template
+
+MACHINE = {"name": "warper", "twin": "modbus_machine"}
 
 
 @pytest.mark.parametrize("name", names())
@@ -31,6 +33,32 @@ def test_an_unknown_scenario_lists_those_that_are_there() -> None:
         ValueError, match="'moon' is unknown; there are: car_park, factory_line, port_gate, showcase, switchboard"
     ):
         load("moon")
+
+
+CHILLER = {"name": "chiller", "base_w": 900, "swing": 0, "start_wh": 0, "address": 1, "map": "sdm630"}
+
+
+def test_a_line_has_the_meters_of_its_protocol() -> None:
+    modbus = {"name": "b", "twin": "modbus_meter", "meters": [CHILLER]}
+    feeder = {**CHILLER, "address": "202411000101"}
+    del feeder["map"]
+    dlt645 = {"name": "a", "twin": "dlt645", "meters": [feeder]}
+    file = ScenarioFile.model_validate({"summary": "", "line": [dlt645, modbus], "machine": [MACHINE]})
+    assert file.devices == ["a", "b", "warper"]
+    assert isinstance(file.line[1], ModbusLinePart)
+    assert file.line[1].meters[0].ct_ratio == 1
+    with pytest.raises(ValidationError, match=r"dlt645.meters.0.address"):
+        ScenarioFile.model_validate({"summary": "", "line": [{**modbus, "twin": "dlt645"}]})
+    with pytest.raises(ValidationError, match=r"modbus_meter.meters.0.map"):
+        ScenarioFile.model_validate({"summary": "", "line": [{**dlt645, "twin": "modbus_meter"}]})
+
+
+@pytest.mark.parametrize("address", [0, 248])
+def test_a_modbus_address_is_1_to_247(address: int) -> None:
+    for part, name in (({**CHILLER, "address": address}, "line"), ({**MACHINE, "address": address}, "machine")):
+        given = {"name": "b", "twin": "modbus_meter", "meters": [part]} if name == "line" else part
+        with pytest.raises(ValidationError, match=rf"{name}\.0.*address"):
+            ScenarioFile.model_validate({"summary": "", name: [given]})
 
 
 def test_a_reader_may_publish_to_a_topic() -> None:

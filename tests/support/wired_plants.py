@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from itertools import product
 from typing import Any, Final
 
+from readers.meters.modbus_meter.shipped import load as load_map
 from readers.observations import CardReads, Observation, Readings, Signals, TagReads
 from readers.quantities import Phase, Quantity
 from readers.tagdata.cards import CardIdentity, Technology
@@ -19,8 +21,8 @@ from simulator.cards import ascii_line, osdp, pn532
 from simulator.device import MeterState, Sighting, Weight
 from simulator.llrp.identities import IDENTITIES
 from simulator.llrp.reader import SimulatedReader
-from simulator.machines import modbus_io, weighbridge
-from simulator.meters import dlt645
+from simulator.machines import modbus_io, modbus_machine, weighbridge
+from simulator.meters import dlt645, dlt698, modbus_meter
 from simulator.rfid import a0, cf, hopeland, m100, thingmagic, uhfreader
 from tests.support.wires import Rough, Serve
 
@@ -244,6 +246,38 @@ METERED: Final[Items] = frozenset(
 )
 
 
+MODBUS_METERS: Final = {"in-1": (1, "230.1"), "in-2": (16, "231.7")}
+MODBUS_METERED: Final[Items] = frozenset(
+    (name, quantity, phase, None, Decimal(value))
+    for name, (_, first) in MODBUS_METERS.items()
+    for quantity, phase, value in [
+        (Quantity.VOLTAGE, Phase.A, first),
+        (Quantity.VOLTAGE, Phase.B, "229.9"),
+        (Quantity.VOLTAGE, Phase.C, "230.6"),
+        (Quantity.FREQUENCY, None, "50.01"),
+    ]
+)
+ABB_B23: Final = load_map("abb_b23")
+
+MACHINE: Final = {
+    "state": {"address": 0, "states": {"4": "idle"}},
+    "signals": [
+        {"name": "good_count", "address": 3, "type": "u32", "unit": "m"},
+        {"name": "stop_reason", "address": 5, "texts": {"0": "none"}},
+    ],
+    "remote_enabled": {"table": "discrete", "address": 0},
+    "watchdog": {"address": 21},
+}
+MACHINE_TOLD: Final[Items] = frozenset(
+    {
+        (None, "machine_state", "idle"),
+        (None, "good_count", Decimal(0)),
+        (None, "stop_reason", "none"),
+        (None, "remote_enabled", False),
+    }
+)
+
+
 def before(serve: Callable[..., Awaitable[None]], world: object, *device: Any, **settings: Any) -> Callable[[], Serve]:
     """A device before its part of the world; `device` makes it, where it is more than its type."""
 
@@ -338,6 +372,62 @@ PLANTS: Final = (
             "poll_s": 1,
         },
         slips=WEAK,
+    ),
+    Plant(
+        "dlt698",
+        "dlt698",
+        before(dlt698.serve, {address: SteadyLoad(voltage_v) for address, voltage_v in METERS.values()}),
+        METERED,
+        {
+            "meters": [{"name": name, "address": address} for name, (address, _) in METERS.items()],
+            "read": ["voltage", "frequency"],
+            "poll_s": 1,
+            "backfill_days": 0,
+        },
+    ),
+    Plant(
+        "modbus_meter",
+        "modbus_meter",
+        lambda: partial(
+            modbus_meter.serve,
+            meters={unit: modbus_meter.Meter(ABB_B23, SteadyLoad(volts)) for unit, volts in MODBUS_METERS.values()},
+        ),
+        MODBUS_METERED,
+        {
+            "meters": [{"name": name, "address": unit, "map": "abb_b23"} for name, (unit, _) in MODBUS_METERS.items()],
+            "read": ["voltage", "frequency"],
+            "power_s": 1,
+        },
+    ),
+    Plant(
+        "modbus_meter-tcp",
+        "modbus_meter",
+        lambda: partial(modbus_meter.serve, meters={1: modbus_meter.Meter(ABB_B23, SteadyLoad("230.1"))}, is_tcp=True),
+        frozenset(item for item in MODBUS_METERED if item[0] == "in-1"),
+        {
+            "framing": "tcp",
+            "meters": [{"name": "in-1", "address": 1, "map": "abb_b23"}],
+            "read": ["voltage", "frequency"],
+            "power_s": 1,
+        },
+        (Link.TCP,),
+        rough=Rough.NETWORK,
+    ),
+    Plant(
+        "modbus_machine",
+        "modbus_machine",
+        lambda: partial(modbus_machine.serve, machines={1: modbus_machine.WarpingMachine()}),
+        MACHINE_TOLD,
+        {"framing": "rtu", "machines": [MACHINE], "repeat_s": 1},
+    ),
+    Plant(
+        "modbus_machine-tcp",
+        "modbus_machine",
+        lambda: partial(modbus_machine.serve, machines={1: modbus_machine.WarpingMachine()}, is_tcp=True),
+        MACHINE_TOLD,
+        {"framing": "tcp", "machines": [MACHINE], "repeat_s": 1},
+        (Link.TCP,),
+        rough=Rough.NETWORK,
     ),
     Plant(
         "llrp",

@@ -11,13 +11,24 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from readers.codecs.modbus import Function, Refusal, bits_of, read_request, registers_of, write_coil_request
+from readers.bus import NoReplyError
+from readers.codecs.modbus import Frame, Function, Refusal, bits_of, read_request, registers_of, write_coil_request
 from readers.control import Attempt, ControlPoint, Fate, Order, Shown
 from readers.driver import DriverSpec, Kind, LineDefaults, Port, Report
-from readers.errors import DeviceRefusedError, FrameError, LinkError
-from readers.machines.modbus_io.line import Line, SilentError
+from readers.errors import DeviceRefusedError, LinkError
 from readers.machines.modbus_io.panel import Panel, is_done
-from readers.machines.modbus_io.settings import BITS, ModbusIoSettings, Module, Request, Table, requests
+from readers.machines.modbus_io.settings import (
+    ANSWER_WITHIN_S,
+    BITS,
+    TRIES,
+    ModbusIoSettings,
+    Module,
+    Request,
+    Table,
+    requests,
+)
+from readers.modbus_device import refusal_name
+from readers.modbus_line import Framing, Line, reply_delay
 from readers.observations import Condition, Severity, Signal, Signals, Watching
 
 ASK_AGAIN_S: Final = 5.0  # a module that did not answer
@@ -43,10 +54,14 @@ class ModbusIoDriver:
         Raises:
             LinkError: no module answers. DeviceRefusedError: a module does not have what the site file names.
         """
-        line = Line(self._settings, port)
+        line_defaults = DRIVER.line
+        assert line_defaults is not None
+        units = [module.address for module in self._settings.modules]
+        framing = Framing(self._settings.framing)
+        line = Line(port, report, framing=framing, units=units, baud=line_defaults.baud)
         self._panel = Panel(self._settings, line)
         try:
-            await self._rounds(line, report)
+            await self._rounds(line)
         finally:
             panel, self._panel = self._panel, None
             await panel.close()
@@ -71,16 +86,15 @@ class ModbusIoDriver:
         """See `Controllable`."""
         return is_done(order, before, after)
 
-    async def _rounds(self, line: Line, report: Report) -> None:
+    async def _rounds(self, line: Line) -> None:
         port = line.port
-        modules = [_ModuleState(module, self._settings, line, report) for module in self._settings.modules]
+        modules = [_ModuleState(module, self._settings, line) for module in self._settings.modules]
         while True:
             began_s = port.monotonic_s()
             for module in modules:
                 await module.visit()
-            line.tell_rejects(report)
             if not any(module.answers for module in modules):
-                raise LinkError(line.silence(self._settings))
+                raise LinkError(line.silence())
             await port.pause(max(0.001, began_s + self._settings.poll_s - port.monotonic_s()))
 
 
@@ -100,7 +114,6 @@ class _ModuleState:
     module: Module
     settings: ModbusIoSettings
     line: Line
-    report: Report
     answers: bool = True
     _is_watching: bool = False
     _next_s: float = 0.0
@@ -121,16 +134,13 @@ class _ModuleState:
             if not self._is_watching:
                 await self._set_outputs()
             values = [(request, await self._read(request)) for request in requests(self.module)]
-        except SilentError:
+        except NoReplyError:
             self._silent(port.monotonic_s())
-            return
-        except FrameError as error:  # counted; the next round asks again
-            self.line.reject(error)
             return
         self.answers = True
         if not self._is_watching:
             self._is_watching = True
-            self.report(Watching(source=self.module.name))
+            self.line.report(Watching(source=self.module.name))
         if all(found is not None for _, found in values):
             self._busy(is_busy=False)
             self._tell(dict(_by_address(values)), port.monotonic_s())
@@ -138,7 +148,7 @@ class _ModuleState:
     async def _read(self, request: Request) -> Sequence[int] | None:
         """Values of a run, None while the module is busy."""
         function = _FUNCTIONS[request.table]
-        answer = await self.line.ask(read_request(self.module.address, function, request.address, request.count))
+        answer = await self._ask(read_request(self.module.address, function, request.address, request.count))
         if answer.refusal is not None:
             self._refused(
                 answer.refusal, f"{request.table.value} {request.address} to {request.address + request.count - 1}"
@@ -146,20 +156,26 @@ class _ModuleState:
             return None
         return bits_of(answer, request.count) if request.table in BITS else registers_of(answer, request.count)
 
+    async def _ask(self, request: Frame) -> Frame:
+        return await self.line.ask(request, tries=TRIES, delay=reply_delay(ANSWER_WITHIN_S), source=self.module.name)
+
     async def _set_outputs(self) -> None:
         for output in self.module.outputs:
             if output.initial is None:
                 continue
             request = write_coil_request(self.module.address, output.address, is_on=output.initial)
-            answer = await self.line.ask(request)
+            answer = await self._ask(request)
             if answer.refusal is not None:
                 self._refused(answer.refusal, f"output {output.name}, coil {output.address}")
             elif answer.data != request.data:
                 detail = f"coil {output.address}: {request.data.hex()} asked, {answer.data.hex()} confirmed"
-                self.report(Condition("setting_differs", True, key=output.name, detail=detail, source=self.module.name))  # noqa: FBT003 - the condition holds
+                source = self.module.name
+                self.line.report(
+                    Condition("setting_differs", active=True, key=output.name, detail=detail, source=source)
+                )
 
     def _refused(self, refusal: int, what: str) -> None:
-        name = Refusal(refusal).name.lower() if refusal in Refusal.__members__.values() else f"exception {refusal}"
+        name = refusal_name(refusal)
         if refusal in (Refusal.ILLEGAL_FUNCTION, Refusal.ILLEGAL_ADDRESS, Refusal.ILLEGAL_VALUE):
             raise DeviceRefusedError(
                 f"{self.line.port.description}: unit {self.module.address} answers {name} to {what}: "
@@ -170,7 +186,9 @@ class _ModuleState:
     def _busy(self, *, is_busy: bool, detail: str = "") -> None:
         if is_busy != self._is_busy:
             self._is_busy = is_busy
-            self.report(Condition("module_fault", is_busy, Severity.WARNING, detail=detail, source=self.module.name))
+            self.line.report(
+                Condition("module_fault", is_busy, Severity.WARNING, detail=detail, source=self.module.name)
+            )
 
     def _silent(self, now_s: float) -> None:
         self._next_s = now_s + ASK_AGAIN_S
@@ -179,7 +197,7 @@ class _ModuleState:
             self._is_watching = False
             self._seen.clear()
             self._told_all_s = float("-inf")
-            self.report(Watching(source=self.module.name, active=False))
+            self.line.report(Watching(source=self.module.name, active=False))
 
     def _tell(self, values: dict[tuple[Table, int], int], now_s: float) -> None:
         everything = now_s - self._told_all_s >= self.settings.repeat_s
@@ -191,7 +209,7 @@ class _ModuleState:
         if everything:
             self._told_all_s = now_s
         if signals:
-            self.report(Signals(self.line.port.now_us(), signals, source=self.module.name))
+            self.line.report(Signals(self.line.port.now_us(), signals, source=self.module.name))
 
     def _inputs(self, values: dict[tuple[Table, int], int], now_s: float, *, everything: bool) -> Iterator[Signal]:
         for each in self.module.inputs:

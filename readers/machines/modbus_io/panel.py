@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
+from readers.bus import NoReplyError
 from readers.codecs.modbus import (
     Frame,
     Function,
@@ -22,11 +22,18 @@ from readers.codecs.modbus import (
     write_coil_request,
 )
 from readers.control import Action, Attempt, Fate, Order, Shown, Value
-from readers.errors import DeviceRefusedError, FrameError, LinkError
-from readers.machines.modbus_io.line import Line, NotSentError, SilentError
-from readers.machines.modbus_io.settings import ModbusIoSettings, Module, Output, SetPoint
+from readers.errors import DeviceRefusedError, LinkError
+from readers.machines.modbus_io.settings import (
+    ANSWER_WITHIN_S,
+    TRIES,
+    ModbusIoSettings,
+    Module,
+    Output,
+    SetPoint,
+)
+from readers.modbus_device import refusal_name
+from readers.modbus_line import Line, NotSentError, reply_delay
 
-V = TypeVar("V")
 END_AGAIN_S: Final = 0.5
 _NOT_DONE: Final = frozenset(
     {
@@ -61,8 +68,8 @@ class Panel:
                 values["pulses"] = Decimal(self._pulses.get((source, point), 0))
         else:
             request = read_request(module.address, Function.READ_HOLDING_REGISTERS, part.address, 1)
-            answer = await self._read(request, f"set-point {part.name}, holding register {part.address}")
-            values = {"value": part.value_of(_only(registers_of, answer))}
+            answer = await self._read(module, request, f"set-point {part.name}, holding register {part.address}")
+            values = {"value": part.value_of(registers_of(answer, 1)[0])}
         return Shown(self._line.port.now_us(), values)
 
     async def attempt(self, order: Order) -> Attempt:
@@ -76,7 +83,7 @@ class Panel:
             if register is None:
                 return Attempt(Fate.NOT_SENT, f"{order.value:f} cannot be written: {part.resolution()}")
             data = part.address.to_bytes(2, "big") + register.to_bytes(2, "big")
-            return await self._write(Frame(module.address, Function.WRITE_REGISTER, data), order)
+            return await self._write(module, Frame(module.address, Function.WRITE_REGISTER, data), order)
         if order.action not in part.actions:
             return Attempt(Fate.NOT_SENT, f"output {part.name} takes {', '.join(part.actions)} only")
         if key in self._ending:
@@ -84,7 +91,7 @@ class Panel:
         request = write_coil_request(module.address, part.address, is_on=order.action is not Action.OFF)
         done = Attempt(Fate.UNKNOWN)
         try:
-            done = await self._write(request, order)
+            done = await self._write(module, request, order)
         finally:  # also when whoever waits for it has had enough
             if order.action is Action.PULSE and done.fate in (Fate.ACCEPTED, Fate.UNKNOWN):
                 self._ending[key] = asyncio.create_task(self._pulse(key, module, part))
@@ -99,8 +106,9 @@ class Panel:
         for key in pulsing:
             module, part = self._parts[key]
             if isinstance(part, Output) and part.pulse_by == "gateway":
-                with contextlib.suppress(LinkError):  # then `initial` does it when the link is back
-                    await self._line.ask(write_coil_request(module.address, part.address, is_on=False), tries=1)
+                request = write_coil_request(module.address, part.address, is_on=False)
+                with contextlib.suppress(LinkError, NoReplyError):  # then `initial` does it when the link is back
+                    await self._ask(module, request, tries=1)
         self._line.close()
 
     async def _pulse(self, key: tuple[str | None, str], module: Module, output: Output) -> None:
@@ -124,21 +132,21 @@ class Panel:
         """Until the module confirms it: a barrier must not stay open."""
         request = write_coil_request(module.address, output.address, is_on=False)
         while True:
-            with contextlib.suppress(SilentError):
-                answer = await self._line.ask(request)
+            with contextlib.suppress(NoReplyError):
+                answer = await self._ask(module, request)
                 if answer.data == request.data and answer.refusal is None:
                     return
             await self._line.port.pause(END_AGAIN_S)
 
-    async def _write(self, request: Frame, order: Order) -> Attempt:
+    async def _write(self, module: Module, request: Frame, order: Order) -> Attempt:
         try:
-            answer = await self._line.ask(request, tries=1, until_us=order.expires_at_us)
+            answer = await self._ask(module, request, tries=1, until_us=order.expires_at_us)
         except NotSentError as error:
             return Attempt(Fate.NOT_SENT, str(error))
-        except LinkError as error:
+        except (LinkError, NoReplyError) as error:
             return Attempt(Fate.UNKNOWN, str(error))
         if answer.refusal is not None:
-            name = _named(answer.refusal)
+            name = refusal_name(answer.refusal)
             if answer.refusal == Refusal.ACKNOWLEDGE:
                 return Attempt(Fate.ACCEPTED, "the module answers that it is at work on it")
             fate = Fate.REFUSED if answer.refusal in _NOT_DONE else Fate.UNKNOWN
@@ -147,16 +155,23 @@ class Panel:
             return Attempt(Fate.UNKNOWN, f"unit {request.unit} confirms {answer.data.hex()}, not {request.data.hex()}")
         return Attempt(Fate.ACCEPTED)
 
-    async def _is_on(self, module: Module, output: Output, tries: int | None = None) -> bool:
+    async def _is_on(self, module: Module, output: Output, tries: int = TRIES) -> bool:
         request = read_request(module.address, Function.READ_COILS, output.address, 1)
-        answer = await self._read(request, f"output {output.name}, coil {output.address}", tries)
-        return bool(_only(bits_of, answer))
+        answer = await self._read(module, request, f"output {output.name}, coil {output.address}", tries)
+        return bits_of(answer, 1)[0]
 
-    async def _read(self, request: Frame, what: str, tries: int | None = None) -> Frame:
-        answer = await (self._line.ask(request) if tries is None else self._line.ask(request, tries=tries))
+    async def _read(self, module: Module, request: Frame, what: str, tries: int = TRIES) -> Frame:
+        try:
+            answer = await self._ask(module, request, tries=tries)
+        except NoReplyError as error:
+            raise LinkError(str(error)) from error
         if answer.refusal is not None:
-            raise DeviceRefusedError(f"unit {request.unit} answers {_named(answer.refusal)} to {what}")
+            raise DeviceRefusedError(f"unit {request.unit} answers {refusal_name(answer.refusal)} to {what}")
         return answer
+
+    async def _ask(self, module: Module, request: Frame, *, tries: int = TRIES, until_us: int | None = None) -> Frame:
+        delay = reply_delay(ANSWER_WITHIN_S)
+        return await self._line.ask(request, tries=tries, delay=delay, until_us=until_us, source=module.name)
 
 
 def is_done(order: Order, before: Shown, after: Shown) -> bool | None:
@@ -174,16 +189,3 @@ def is_done(order: Order, before: Shown, after: Shown) -> bool | None:
     pulses, earlier = after.values.get("pulses"), before.values.get("pulses")
     was_seen = isinstance(pulses, Decimal) and isinstance(earlier, Decimal) and pulses > earlier
     return True if was_seen else None
-
-
-def _only(values_of: Callable[[Frame, int], list[V]], answer: Frame) -> V:
-    """The one value of an answer."""
-    try:
-        (value,) = values_of(answer, 1)
-    except FrameError as error:
-        raise LinkError(f"unit {answer.unit}: {error}") from error
-    return value
-
-
-def _named(refusal: int) -> str:
-    return Refusal(refusal).name.lower() if refusal in Refusal.__members__.values() else f"exception {refusal}"

@@ -13,6 +13,8 @@ from readers.codecs.modbus import MOST_BITS, MOST_REGISTERS
 from readers.control import Action, ControlPoint
 from readers.driver import DriverSettings
 
+ANSWER_WITHIN_S: Final = 0.5
+TRIES: Final = 3
 MOST_GAP: Final = 16  # unused addresses that one request may read along
 SETTLES_S: Final = 1.0
 """How long a relay may take until its coil reads as it was written."""

@@ -11,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from readers.codecs.modbus import Function
 from readers.codecs.modbus_blocks import Span
-from readers.codecs.modbus_values import Layout, Order, ValueType, integer_bounds, number_of, raw_of, raw_of_number
+from readers.codecs.modbus_values import (
+    Layout,
+    Order,
+    ValueType,
+    integer_bounds,
+    number_of,
+    raw_of,
+    raw_of_number,
+    rounded,
+)
 from readers.codecs.modbus_values import registers_of as registers_of_raw
 from readers.machine_states import MachineMode, MachineState
 
@@ -347,9 +356,4 @@ class SetPointPlace(Part):
 def scaled(number: Decimal, scale: Decimal, offset: Decimal, resolution: Decimal | None) -> Decimal:
     """The value that a number stands for; a float rounded to its resolution."""
     value = number * scale + offset
-    if resolution is None:
-        return value
-    try:
-        return value.quantize(resolution)
-    except ArithmeticError:  # more digits than anybody has: as it is
-        return value
+    return value if resolution is None else rounded(value, resolution)

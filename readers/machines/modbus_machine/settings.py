@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from readers.codecs.modbus import MOST_REGISTERS
 from readers.codecs.modbus_blocks import Span
@@ -29,6 +29,17 @@ TCP_UNIT: Final = 255
 POINT: Final = "machine"
 """The control point of a machine's commands."""
 _OWN_SIGNALS: Final = (STATE, MODE, REMOTE_ENABLED)
+
+
+def _form(state: Any) -> str:
+    """Which form a state has, so that faults are told of that form alone."""
+    return "bits" if isinstance(state, StateByBits) or (isinstance(state, dict) and "bits" in state) else "number"
+
+
+State = Annotated[
+    Annotated[StateByNumber, Tag("number")] | Annotated[StateByBits, Tag("bits")],
+    Discriminator(_form),
+]
 
 
 class Command(Part):
@@ -80,7 +91,7 @@ class Machine(Part):
         le=TCP_UNIT,
         description="unit address, 1 to 247; 255 is for machines that are on TCP themselves",
     )
-    state: StateByNumber | StateByBits | None = Field(
+    state: State | None = Field(
         default=None, description="what stands for its state: a number with `states`, or `bits`"
     )
     mode: Mode | None = Field(default=None, description="what stands for its mode, with `modes`")

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from readers.codecs.modbus_map import Class, MeterMap, Ratio
+from readers.codecs.modbus_map_file import MapError
 from readers.driver import DriverSettings
 from readers.meters.modbus_meter.shipped import load
 from readers.modbus_line import ANSWER_WITHIN_S, Framing
@@ -51,7 +52,10 @@ class Meter(BaseModel):
 
     @model_validator(mode="after")
     def _has_map(self) -> Self:
-        found = self.registers()
+        try:
+            found = self.registers()
+        except MapError as error:
+            raise ValueError("; ".join(str(error).splitlines())) from error
         for ratio in Ratio:
             given, needed = self.ratio(ratio), ratio in found.ratios_used
             if given is not None and not needed:

@@ -46,7 +46,7 @@ def test_sample_has_every_key_and_the_defaults_are_the_defaults() -> None:
         models = getattr(site, name)
         pairs = zip(models, raw[name], strict=True) if isinstance(models, list) else [(models, raw[name])]
         tables.extend(pairs)
-    assert len(tables) == 9 + 7
+    assert len(tables) == 10 + 7
     for model, table in tables:
         assert table.keys() == type(model).model_fields.keys()
         for key, field in type(model).model_fields.items():

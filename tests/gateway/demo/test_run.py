@@ -32,6 +32,7 @@ def test_a_short_demonstration_finds_everything_and_loses_nothing(
         "llrp",
         "m100",
         "modbus_io",
+        "modbus_meter",
         "pn532",
         "thingmagic",
         "uhfreader",
@@ -45,6 +46,8 @@ def test_a_short_demonstration_finds_everything_and_loses_nothing(
     feeder = made["meters"]["feeder-7"]
     assert sorted(feeder["by_tariff_wh"]) == ["1", "2", "3", "4"]
     assert float(feeder["active_demand_w"]) > 0
+    for meter in ("chiller", "compressor"):  # of another line and protocol
+        assert float(made["meters"][meter]["active_power_w"]) > 0
 
 
 def test_a_demonstration_without_its_broker_fails_with_a_reason(

@@ -99,7 +99,7 @@ def test_text_that_is_no_toml_is_told_with_its_line() -> None:
     [
         (
             '{ quantity = "volts", address = 1 },',
-            "values[2].quantity: there is no quantity 'volts'; did you mean voltage?",
+            "values[2].quantity: there is no quantity 'volts' (did you mean voltage?)",
         ),
         ('{ quantity = "xyzzy", address = 1 },', "there is no quantity 'xyzzy'; see readers/quantities.py for all"),
         ('{ quantity = "voltage" },', "values[2].address: field required"),

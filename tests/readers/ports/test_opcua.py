@@ -108,7 +108,7 @@ def test_a_session_says_who_the_server_is_and_what_has_changed() -> None:
         assert abs(server.offset_us) < 1_000_000
         items = (
             Item(0, node("State"), 50, 10),
-            Item(1, node("TotalLength"), 50, 10, "5"),
+            Item(1, node("TotalLength"), 50, 10, "0.5"),
             Item(2, node("Nothing"), 50, 10),
             Item(3, "nsu=urn:absent;s=x", 50, 10),
             Item(4, node("StopReason"), 50, 10, "5"),
@@ -128,8 +128,8 @@ def test_a_session_says_who_the_server_is_and_what_has_changed() -> None:
                     assert change.sample.server_us is not None
                 elif change.handle == 1:
                     lengths.append(int(str(change.sample.value)))
-        assert states == ["4", "6"]
-        assert all(after - before >= 5 for before, after in pairwise(lengths))
+        assert states in (["4", "6"], ["6"])
+        assert all(after > before for before, after in pairwise(lengths))
 
     scene(act)
 

@@ -29,6 +29,8 @@ class Quiet:
 NETWORK: DriverSpec[Any] = DriverSpec("netty", Kind.RFID, DriverSettings, Quiet, "", tcp_port=5084, tls_port=5085)
 NAMED: DriverSpec[Any] = DriverSpec("cardy", Kind.CARD, DriverSettings, Quiet, "", schemes=("pcsc",))
 TOPIC: DriverSpec[Any] = DriverSpec("iotty", Kind.RFID, DriverSettings, Quiet, "", schemes=("mqtt", "mqtts"))
+SERVER: DriverSpec[Any] = DriverSpec("uay", Kind.MACHINE, DriverSettings, Quiet, "", schemes=("opc.tcp",))
+WEB: DriverSpec[Any] = DriverSpec("weby", Kind.MACHINE, DriverSettings, Quiet, "", schemes=("http", "https"))
 SERIAL: DriverSpec[Any] = DriverSpec("liney", Kind.METER, DriverSettings, Quiet, "", line=LineDefaults(2400))
 
 
@@ -50,6 +52,13 @@ SERIAL: DriverSpec[Any] = DriverSpec("liney", Kind.METER, DriverSettings, Quiet,
         ("mqtt://[::1]:1884/impinj?/events", TOPIC),
         ("mqtts://broker/zebra/+/#", TOPIC),
         ("tcp://10.0.0.7:5000", TOPIC),
+        ("opc.tcp://10.0.0.7", SERVER),
+        ("opc.tcp://[fe80::1]:4841/OPCUA/SimulationServer", SERVER),
+        ("http://10.0.0.7:5000/Mill-1", WEB),
+        ("https://agent.example", WEB),
+        ("gdw376://0.0.0.0:9030/44030004/2", SERIAL),
+        ("gdw376://[::1]:9030/4403a9f9/31/", SERIAL),
+        ("gdw376://:9030/44030004/1", SERIAL),
     ],
 )
 def test_a_good_url_has_no_fault(url: str, spec: DriverSpec[Any]) -> None:
@@ -70,6 +79,19 @@ def test_a_good_url_has_no_fault(url: str, spec: DriverSpec[Any]) -> None:
         ("/dev/ttyUSB0", NETWORK, "driver netty does not speak over a serial line; allowed: tcp://"),
         ("socket://10.0.0.7:4001", NETWORK, "does not speak over a serial line"),
         ("tcp://", NETWORK, "names no host"),
+        (
+            "gdw376://:9030/4403/2",
+            SERIAL,
+            "it must be the 4 digits of its region and its number as 4 hex digits; write",
+        ),
+        ("gdw376://:9030/44030004/0", SERIAL, "names port 0 of the terminal; it must be 1 to 31"),
+        ("gdw376://:9030/44030004", SERIAL, "must name the terminal and its port after the port number"),
+        ("gdw376://0.0.0.0/44030004/2", SERIAL, "names no port number, and driver liney has no usual one for gdw376"),
+        (
+            "gdw376://:9030/44030004/2",
+            NETWORK,
+            "driver netty does not speak over a network connection; allowed: tcp://",
+        ),
         ("tcp://10.0.0.7", SERIAL, "names no port number, and driver liney has no usual one for tcp://"),
         ("socket://10.0.0.7", SERIAL, "names no port number"),
         ("tcp://10.0.0.7:70000", NETWORK, "the port number must be 1 to 65535"),
@@ -89,6 +111,24 @@ def test_a_good_url_has_no_fault(url: str, spec: DriverSpec[Any]) -> None:
         ("mqtt://[::1/a", TOPIC, "is no URL"),
         ("mqtt://broker/a", NETWORK, "driver netty does not speak over a network connection; allowed: tcp://"),
         ("tcp://10.0.0.7", TOPIC, "driver iotty has no usual one for tcp://"),
+        (
+            "tcp://10.0.0.7:4840",
+            SERVER,
+            "does not speak over a network connection; allowed: opc.tcp://HOST[:PORT][/PATH]",
+        ),
+        (
+            "opc.tcp://10.0.0.7/a b",
+            SERVER,
+            "port 'opc.tcp://10.0.0.7/a b': a path holds letters, digits and -._~/% only",
+        ),
+        (
+            "opc.tcp://u:secret@h/",
+            SERVER,
+            "port 'opc.tcp://...@h/': a user or password has no place here; name the user",
+        ),
+        ("opc.tcp:///x", SERVER, "names no host"),
+        ("http://10.0.0.7:5000/current?path=x", WEB, "nothing may follow"),
+        ("htp://10.0.0.7", WEB, "did you mean http://?"),
         ("pcsc: ", NAMED, "port 'pcsc: ' names no reader; write pcsc:READER NAME"),
         ("pcsd:ACR", NAMED, "did you mean pcsc:?; allowed for driver cardy: pcsc:READER NAME"),
         ("/dev/ttyUSB0", NAMED, "driver cardy does not speak over a serial line; allowed: pcsc:READER NAME"),
@@ -150,6 +190,15 @@ def test_each_scheme_opens_its_port() -> None:
     asyncio.run(scene())
 
 
+def test_a_web_server_is_asked_when_there_is_a_question() -> None:
+    async def scene() -> None:
+        port = await open_port("http://127.0.0.1:5000/Mill-1/", WEB)
+        assert port.description == "http://127.0.0.1:5000/Mill-1"
+        await port.close()
+
+    asyncio.run(scene())
+
+
 def test_a_card_reader_is_opened_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "smartcard", ModuleType("smartcard"))
     monkeypatch.setitem(sys.modules, "smartcard.scard", module(Daemon()))
@@ -168,6 +217,8 @@ def test_a_network_port_that_nobody_serves_names_its_scheme() -> None:
     for scheme, spec in (("tls", NETWORK), ("rfc2217", SERIAL)):
         with pytest.raises(LinkError, match=f"{scheme}://127.0.0.1:{number}: cannot"):
             asyncio.run(open_port(f"{scheme}://127.0.0.1:{number}", spec))
+    with pytest.raises(LinkError, match=f"opc.tcp://127.0.0.1:{number}/x: "):
+        asyncio.run(open_port(f"opc.tcp://127.0.0.1:{number}/x", SERVER))
     for scheme in ("mqtt", "mqtts"):
         with pytest.raises(LinkError, match=f"{scheme}://127.0.0.1:{number}/t: .*check that the broker runs"):
             asyncio.run(open_port(f"{scheme}://127.0.0.1:{number}/t", TOPIC))

@@ -62,6 +62,14 @@ def repaired(data: bytes) -> bytes:
 
 
 _INPUTS: Final = {"inputs": [{"name": "loop", "address": 0}, {"name": "level", "table": "input", "address": 3}]}
+_MACHINE: Final = {
+    "state": {"address": 0, "states": {"2": "stopped", "6": "execute"}},
+    "signals": [
+        {"name": "good_count", "address": 3, "type": "u32"},
+        {"name": "door", "table": "discrete", "address": 1},
+    ],
+    "watchdog": {"address": 9},
+}
 CASES: Final = (
     CodecCase(
         "modbus",
@@ -69,7 +77,11 @@ CASES: Final = (
         lambda: RtuDecoder(UNITS),
         lambda rng: encode_rtu(answer(rng)),
         most_held_bytes=3 + 250 + 2,
-        drivers={"modbus_io": ({"modules": [{"address": 1, **_INPUTS}]},)},
+        drivers={
+            "modbus_io": ({"modules": [{"address": 1, **_INPUTS}]},),
+            "modbus_meter": ({"meters": [{"name": "m1", "map": "sdm630", "probe": True}], "power_s": 5},),
+            "modbus_machine": ({"framing": "rtu", "machines": [_MACHINE]},),
+        },
         repaired=repaired,
     ),
     CodecCase(

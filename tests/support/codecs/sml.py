@@ -45,12 +45,20 @@ CODES: Final = ("0100010800FF", "0100100700FF", "01000F0700FF", "0100200700FF", 
 def value(rng: Random) -> Field:
     size = rng.randrange(1, 9)
     number = Number(rng.randrange(-(1 << 8 * size - 1), 1 << 8 * size - 1), size, is_signed=True)
-    what: Field = rng.choice([number, b"", b"EMH", True, (number,)])
+    sent: list[Field] = [number, b"", b"EMH", True, (number,)]
     unit = Number(rng.choice([30, 27, 35, 255]), 1)
     scaler = Number(rng.randrange(-128, 128) if rng.random() < 0.2 else -1, 1, is_signed=True)
-    status: Field = rng.choice([b"", Number(rng.randrange(1 << 16), 2)])
-    time: Field = rng.choice([b"", (Number(2, 1), Number(rng.randrange(1 << 31))), Number(5)])
-    return bytes.fromhex(rng.choice(CODES)), status, time, unit, scaler, what, b""
+    statuses: list[Field] = [b"", Number(rng.randrange(1 << 16), 2)]
+    times: list[Field] = [b"", (Number(2, 1), Number(rng.randrange(1 << 31))), Number(5)]
+    return (
+        bytes.fromhex(rng.choice(CODES)),
+        rng.choice(statuses),
+        rng.choice(times),
+        unit,
+        scaler,
+        rng.choice(sent),
+        b"",
+    )
 
 
 def sample(rng: Random) -> bytes:

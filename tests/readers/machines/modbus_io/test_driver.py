@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from readers.codecs.modbus import Function, encode_rtu, read_request
 from readers.driver import Port
 from readers.errors import DeviceRefusedError, LinkError
 from readers.machines.modbus_io import DRIVER
-from readers.machines.modbus_io.settings import Module, Request, Table, requests
+from readers.machines.modbus_io.settings import ANSWER_WITHIN_S, TRIES, Module, Request, Table, requests
 from readers.observations import Condition, Observation, Rejected, Signals, Watching
 from readers.ports.memory import MemoryPort, pair, run
 from simulator.faults import Fault, Kind, Towards
@@ -191,6 +192,32 @@ def test_nobody_there_is_a_broken_link() -> None:
     error = scene.play(lambda port: port.pause(3))
     assert isinstance(error, LinkError)
     assert "check power, wiring" in str(error)
+
+
+def test_a_silent_module_is_asked_three_times_and_then_told() -> None:
+    async def scene() -> None:
+        ours, device = pair()
+        began_s = ours.monotonic_s()
+        driver = DRIVER.make(DRIVER.settings.model_validate({"modules": [LOOPS]}))
+        heard: list[Observation] = []
+        with pytest.raises(LinkError, match="unit 1: no byte came"):
+            await driver.run(ours, heard.append)
+        assert heard == []
+        assert ours.monotonic_s() - began_s == pytest.approx(TRIES * ANSWER_WITHIN_S, abs=0.1)
+        assert await device.receive(0) == encode_rtu(read_request(1, Function.READ_DISCRETE_INPUTS, 0, 2)) * TRIES
+
+    run(scene())
+
+
+def test_a_late_answer_is_no_answer_to_the_next_question() -> None:
+    """Two inputs in two requests of one length: the second answer to the first must not pass for that to the second."""
+    inputs = [{"name": "near", "address": 0}, {"name": "far", "address": 39}]
+    scene = Scene([{"name": "m1", "inputs": inputs}], Bank(answer_after_s=0.8))
+    scene.wires[1].now = [True] + [False] * 39
+    assert scene.play(lambda port: port.pause(20)) is None
+    assert scene.told("near", "m1") == [True]
+    assert scene.told("far", "m1") == [False]
+    assert {(each.reason, each.source) for each in scene.heard if isinstance(each, Rejected)} == {("late", "m1")}
 
 
 def test_a_busy_module_is_a_condition_until_it_is_not() -> None:

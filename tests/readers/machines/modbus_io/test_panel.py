@@ -323,6 +323,49 @@ def test_an_order_that_expires_while_the_line_is_busy_is_not_sent() -> None:
     assert scene.play(story) is None
 
 
+def test_a_late_confirmation_is_none_of_the_next_order() -> None:
+    scene = Scene(Bank(slow_write_s=0.7), modules=[{**MODULE, "outputs": MODULE["outputs"][:1]}], poll_s=30)
+
+    async def story() -> None:
+        assert (await scene.attempt("red", Action.ON)).fate is Fate.UNKNOWN
+        hasty = await scene.attempt("red", Action.ON, until_us=scene.port.now_us() + 100_000)
+        assert (hasty.fate, scene.bank.writes) == (Fate.NOT_SENT, 1)
+        assert (await scene.attempt("red", Action.ON)).fate is Fate.UNKNOWN
+        scene.bank.deaf_writes = 1
+        assert (await scene.attempt("red", Action.ON)).fate is Fate.UNKNOWN
+        assert scene.bank.writes == 2
+        scene.bank.slow_write_s = 0.0
+        assert (await scene.attempt("red", Action.OFF)).fate is Fate.ACCEPTED
+
+    assert scene.play(story) is None
+    assert [is_on for is_on, _ in scene.moves(1)] == [True, True, False]
+
+
+def test_whoever_stops_waiting_for_a_state_leaves_no_answer_to_the_next() -> None:
+    outputs = [{"name": "red", "address": 0}, {"name": "green", "address": 1}]
+    scene = Scene(Bank(answer_after_s=0.3), modules=[{"name": "io-1", "outputs": outputs}], poll_s=30)
+
+    async def story() -> None:
+        scene.wires.coils[0] = True
+        looking = asyncio.create_task(scene.shows("red"))
+        await scene.port.pause(0.1)
+        looking.cancel()
+        assert await scene.shows("green") == {"is_on": False}
+
+    assert scene.play(story) is None
+
+
+def test_a_state_that_is_not_told_is_a_broken_link() -> None:
+    scene = Scene(poll_s=30)
+
+    async def story() -> None:
+        scene.bank.mute = frozenset({1})
+        with pytest.raises(LinkError, match=r"unit 1 did not answer 3 requests within 0\.5 s"):
+            await scene.shows("red")
+
+    assert scene.play(story) is None
+
+
 def test_without_a_link_nothing_is_sent() -> None:
     scene = Scene()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -35,14 +36,6 @@ def test_a_run_with_a_broken_yarn(*, is_tcp: bool) -> None:
         await port.pause(10)
 
     scene.play(story)
-    assert [each for each in scene.told("machine_state") if each] == [
-        "idle",
-        "execute",
-        "held",
-        "execute",
-        "execute",
-        "stopped",
-    ][:3] + [each for each in scene.told("machine_state")[3:]]
     changes = list(dict.fromkeys(scene.told("machine_state")))
     assert changes == ["idle", "execute", "held", "stopped"]
     assert list(dict.fromkeys(scene.told("stop_reason"))) == ["none", "yarn broken", "operator"]
@@ -156,7 +149,7 @@ def test_the_watchdog_is_toggled_each_second_while_the_machine_answers() -> None
         await port.pause(10)
         assert 8 <= len(scene.machine.writes) <= 11
         values = [value for address, value in scene.machine.writes if address == 21]
-        assert all(one != other for one, other in zip(values, values[1:], strict=False))
+        assert all(one != other for one, other in pairwise(values))
         scene.machine.mute = True
         await port.pause(5)
         scene.machine.writes.clear()

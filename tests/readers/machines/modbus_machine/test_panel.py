@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from readers.codecs.modbus import Frame, Function, Refusal
 from readers.control import Action, Fate, Order, Shown
 from readers.errors import ConfigError, DeviceRefusedError, LinkError
 from readers.machines.modbus_machine.panel import is_done
 from readers.ports.memory import MemoryPort
 from simulator.faults import Fault, Kind, Towards
 from simulator.faulty_port import FaultyPort
-from simulator.machines.modbus_machine import State, StopReason
+from simulator.machines.modbus_machine import State, WarpingMachine
 from tests.readers.machines.modbus_machine.scenes import Scene, order
 
 D = Decimal
@@ -213,6 +215,33 @@ def test_what_becomes_of_an_order(fault: dict[str, Any], fate: Fate, arrived: in
     assert len(orders(scene)) == arrived
 
 
+@pytest.mark.parametrize(
+    ("answer", "fate", "detail"),
+    [
+        (Frame(1, Function.WRITE_REGISTER, refusal=Refusal.ACKNOWLEDGE), Fate.ACCEPTED, "at work on it"),
+        (Frame(1, Function.WRITE_REGISTER, refusal=Refusal.DEVICE_FAILURE), Fate.UNKNOWN, "answers device_failure"),
+        (Frame(1, Function.WRITE_REGISTER, b"\x00\x0a\x00\x00"), Fate.UNKNOWN, "confirms 000a0000, not 000a07d0"),
+    ],
+)
+def test_answers_that_say_neither_yes_nor_no(answer: Frame, fate: Fate, detail: str) -> None:
+    class Odd(WarpingMachine):
+        def answer(self, request: Frame, now_us: int) -> Frame | None:
+            if request.function == Function.WRITE_REGISTER:
+                return replace(answer, transaction=request.transaction)
+            return super().answer(request, now_us)
+
+    scene = Scene({1: Odd()}, of_machine={"watchdog": None, "commands": {}, "state": None, "remote_enabled": None})
+
+    async def story(port: MemoryPort) -> None:
+        await port.pause(5)
+        attempt = await scene.driver.attempt(order(port, Action.SET, "set-speed", "200"))
+        assert attempt.fate is fate
+        assert detail in attempt.detail
+        assert (await scene.driver.observe(None, "set-speed")).values == {"value": D("300.0")}
+
+    scene.play(story)
+
+
 def test_an_order_that_expired_before_its_turn_is_not_sent() -> None:
     scene = Scene()
 
@@ -291,7 +320,3 @@ def shown(**values: Any) -> Shown:
 def test_what_was_read_back(action: Action, before: dict[str, Any], after: dict[str, Any], wanted: bool | None) -> None:  # noqa: FBT001 - a table
     given = Order("machine", None, action, 0, D(1))
     assert is_done(given, shown(**before), shown(**after)) is wanted
-
-
-def test_stop_reasons_of_the_twin_are_those_of_the_site_file() -> None:
-    assert StopReason.REMOTE == 2
