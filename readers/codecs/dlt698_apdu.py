@@ -158,8 +158,8 @@ def encode_request(request: Request, number: int) -> bytes:
             body = bytes([GET, _LIST, number]) + encode_length(len(oads)) + b"".join(oad.encode() for oad in oads)
         case GetRecord(oad=oad, rows=rows, columns=columns):
             body = bytes([GET, _RECORD, number]) + oad.encode() + _encode_rows(rows) + encode_columns(columns)
-        case GetNext(block=block):
-            body = bytes([GET, _NEXT, number]) + block.to_bytes(_BLOCK_BYTES, "big")
+        case _:
+            body = bytes([GET, _NEXT, number]) + request.block.to_bytes(_BLOCK_BYTES, "big")
     return body + _NO_TIME_TAG
 
 
@@ -169,8 +169,8 @@ def _encode_rows(rows: Rows) -> bytes:
             return b"\1" + column.encode() + encode_data(value)
         case Between(column=column, since=since, until=until, interval=interval):
             return b"\2" + column.encode() + b"".join(encode_data(each) for each in (since, until, interval))
-        case Latest(count=count):
-            return bytes([LATEST, count])
+        case _:
+            return bytes([LATEST, rows.count])
 
 
 def decode_request(apdu: bytes) -> tuple[Request, int]:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from readers.codecs.mbus_records import Function, Header, Record, time_us
+from readers.errors import FrameError
 from readers.obis import ObisCode
 from readers.observations import Reading
 from readers.quantities import Quality, Quantity
@@ -49,6 +50,7 @@ _CLOCK: Final = 0x6D
 _VOLTS: Final = 0x240
 _AMPERES: Final = 0x250
 _NO_ERROR: Final = 0x00
+_DIGITS_MOST: Final = 19  # of a number before its power of ten; a real number may claim more
 _NAMES: Final = frozenset({0x78, 0x79, 0x7A, 0x6C, _CLOCK, 0x7C, 0x7F})
 _FLAGS_AND_VERSIONS: Final = range(0x08, 0x20)  # of the second table: access count, maker, versions, error flags ...
 _IMPORTED: Final = 0x3B
@@ -60,7 +62,7 @@ _BUSY: Final = {1: "busy", 2: "application error", 3: "abnormal condition"}
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What a VIF says: numbers times `factor` by `divisor` are in this unit; the divisor is not 1 where that has no end."""
+    """What a VIF says: numbers times `factor` by `divisor` are in this unit."""
 
     unit: str
     factor: Decimal
@@ -73,12 +75,14 @@ class Said:
 
     Attributes:
         unknown: descriptions of values of now that have no meaning here, in hex.
+        faults: values that are none.
     """
 
     at_us: int | None = None
     trouble: str = ""
     readings: list[Reading] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    faults: list[FrameError] = field(default_factory=list)
 
 
 def said(header: Header, records: list[Record], utc_offset_min: int) -> Said:
@@ -122,6 +126,9 @@ def _take(found: Said, header: Header, record: Record, taken: set[tuple[Quantity
     number = None if is_absent else record.number
     if number is None:
         found.readings.append(Reading(quantity, named, None, tariff=tariff, quality=Quality.ABSENT))
+        return
+    if number.adjusted() > _DIGITS_MOST:
+        found.faults.append(FrameError("range", f"{number} is more than any register holds", record.raw))
         return
     value = _scaled(number, what)
     found.readings.append(Reading(quantity, named, value, tariff=tariff, meter_time_us=found.at_us))

@@ -348,6 +348,8 @@ class _Teller:
             self._info = info
             self._report(info)
         found = said(header, answer.records, self._utc_offset_min)
+        for error in found.faults:
+            self._report(Rejected(f"data_{error.reason}", reads_lost=1, sample=error.frame, source=self._name))
         self._state("meter_error", f"the meter's status says: {found.trouble}" if found.trouble else "")
         new = [name for name in dict.fromkeys(found.unknown) if name not in self._unknown]
         if new and len(self._unknown) < _MOST_UNKNOWN:

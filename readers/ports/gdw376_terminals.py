@@ -8,6 +8,7 @@ wants confirmed are confirmed here. A terminal that is silent for three of its h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from collections.abc import Callable
 from typing import Final, cast
@@ -137,7 +138,7 @@ class Session(asyncio.Protocol):
         elif frame.number in self._waits and frame.afn in (Afn.FORWARD, Afn.CONFIRM):
             self._answer(frame, self._waits[frame.number])
         if not self._ended:
-            if frame.wants_confirmation:
+            if frame.wants_confirmation and frame.afn != Afn.LINK:
                 self._write(confirmation(frame))
             self._expect(MISSED_HEARTBEATS * self._heartbeat_s, "the terminal fell silent")
 
@@ -148,26 +149,20 @@ class Session(asyncio.Protocol):
                 least_s, most_s = HEARTBEATS_S
                 self._heartbeat_s = min(max(now_s - self._last_heartbeat_s, least_s), most_s)
             self._last_heartbeat_s = now_s
-        if not frame.wants_confirmation:  # they are always confirmed
-            self._write(confirmation(frame))
+        self._write(confirmation(frame))  # whether it wants one or not
         if frame.fn == LinkFn.LOGOUT:
-            if frame.wants_confirmation:
-                self._write(confirmation(frame))
             self.end("the terminal has logged out")
 
     @staticmethod
     def _answer(frame: Frame, wait: asyncio.Future[bytes | None]) -> None:
-        if wait.done():
-            return
-        if frame.afn == Afn.CONFIRM:
-            if frame.fn == ConfirmFn.NOTHING:  # it denies: the meter is silent, or the terminal does not know the port
-                wait.set_result(None)
-            return  # a confirmation: the answer is still to come
-        try:
-            content = read_forwarded(frame).content
-        except FrameError:
-            content = b""
-        wait.set_result(content or None)
+        content = b""
+        if frame.afn == Afn.CONFIRM and frame.fn != ConfirmFn.NOTHING:
+            return  # the answer is still to come
+        if frame.afn == Afn.FORWARD:  # else it denies: the meter is silent, or the terminal does not know the port
+            with contextlib.suppress(FrameError):  # an answer that makes no sense is none
+                content = read_forwarded(frame).content
+        if not wait.done():
+            wait.set_result(content or None)
 
     def _write(self, frame: Frame) -> None:
         transport = self._transport
@@ -198,12 +193,6 @@ class Listener:
         self._arrived = asyncio.Event()
         self._opening = asyncio.Lock()
         self._ending: asyncio.TimerHandle | None = None
-
-    @property
-    def bound_port(self) -> int:
-        """The port number that it listens at."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
 
     async def want(self, terminal: str) -> None:
         """Listen, and let this terminal in.

@@ -130,7 +130,7 @@ def _understand(url: str, spec: DriverSpec[Any]) -> tuple[_Target | None, list[s
             return None, [f"port {url!r} is no URL ({error}); allowed for driver {spec.name}: {forms}"]
         scheme = parts.scheme
     if scheme not in _SHOWN:
-        near = difflib.get_close_matches(scheme, _SHOWN, n=1)
+        near = difflib.get_close_matches(scheme, allowed, n=1) or difflib.get_close_matches(scheme, _SHOWN, n=1)
         hint = f"; did you mean {near[0]}{':' if near[0] in _NAMED else '://'}?" if near else ""
         return None, [f"port {url!r} has no known scheme{hint}; allowed for driver {spec.name}: {forms}"]
     if scheme not in allowed:

@@ -71,12 +71,9 @@ class Server:
         self._rng = Random(seed)
         self._associations: dict[int, Association] = {}
 
-    def forget(self, client: int | None = None) -> None:
-        """End the association of a client, or of all."""
-        if client is None:
-            self._associations.clear()
-        else:
-            self._associations.pop(client, None)
+    def forget(self, client: int) -> None:
+        """End the association of a client."""
+        self._associations.pop(client, None)
 
     def answer(self, client: int, apdu: bytes) -> bytes | None:
         """The answer to an APDU; None where there is none."""

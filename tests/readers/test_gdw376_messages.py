@@ -65,6 +65,17 @@ def test_frames_are_cut_out_of_a_stream(raws: list[bytes], noise: bytes) -> None
     assert not buffer
 
 
+@pytest.mark.parametrize(
+    ("at", "reason"), [(3, "length"), (5, "start"), (8, "checksum"), (-1, "delimiter"), (-2, "checksum")]
+)
+def test_what_is_no_frame(at: int, reason: str) -> None:
+    raw = bytearray(LOGIN)
+    raw[at] ^= 1
+    with pytest.raises(FrameError) as caught:
+        parse(raw, 0)
+    assert caught.value.reason == reason
+
+
 def test_a_false_start_costs_one_byte() -> None:
     buffer = bytearray(b"\x68\x32\x00" + LOGIN)
     assert len(list(cut(buffer))) == 1

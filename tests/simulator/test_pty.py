@@ -8,7 +8,7 @@ from readers.driver import LineDefaults
 from readers.ports.serial import open_tty
 from simulator.meters.dlt645 import serve
 from simulator.pty import PtyPort
-from tests.readers.meters.dlt645.test_driver import A1, meters
+from tests.readers.meters.dlt645.scenes import A1, meters
 
 
 def test_a_meter_on_a_real_serial_line() -> None:

@@ -22,7 +22,7 @@ from simulator.device import MeterState, Sighting, Weight
 from simulator.llrp.identities import IDENTITIES
 from simulator.llrp.reader import SimulatedReader
 from simulator.machines import modbus_io, modbus_machine, weighbridge
-from simulator.meters import dlt645, dlt698, modbus_meter
+from simulator.meters import dlms, dlt645, dlt698, modbus_meter
 from simulator.rfid import a0, cf, hopeland, m100, thingmagic, uhfreader
 from tests.support.wires import Rough, Serve
 
@@ -246,6 +246,17 @@ METERED: Final[Items] = frozenset(
 )
 
 
+DLMS_METERS: Final = {"in-1": (11, "230.1"), "in-2": (300, "231.7")}
+DLMS_CODES: Final = ["1-0:32.7.0", "1-0:52.7.0", "1-0:72.7.0", "1-0:14.7.0"]
+
+
+def dlms_said(names: Iterable[str]) -> Items:
+    """What such meters say once: their relay, and how wrong their clock is."""
+    said: list[Item] = [("relay_closed", True), ("relay_state", "connected")]
+    said += [(Quantity.CLOCK_OFFSET, None, None, Decimal(offset)) for offset in (-1, 0, 1)]
+    return frozenset((name, *each) for name in names for each in said)
+
+
 MODBUS_METERS: Final = {"in-1": (1, "230.1"), "in-2": (16, "231.7")}
 MODBUS_METERED: Final[Items] = frozenset(
     (name, quantity, phase, None, Decimal(value))
@@ -427,6 +438,42 @@ PLANTS: Final = (
         MACHINE_TOLD,
         {"framing": "tcp", "machines": [MACHINE], "repeat_s": 1},
         (Link.TCP,),
+        rough=Rough.NETWORK,
+    ),
+    Plant(
+        "dlms",
+        "dlms",
+        lambda: partial(
+            dlms.serve,
+            meters=[dlms.Meter(SteadyLoad(voltage_v), physical=number) for number, voltage_v in DLMS_METERS.values()],
+        ),
+        METERED,
+        {
+            "meters": [{"name": name, "physical": number} for name, (number, _) in DLMS_METERS.items()],
+            "read": DLMS_CODES,
+            "power_s": 1,
+            "answer_within_s": 0.5,
+            "backfill_days": 0,
+        },
+        more=dlms_said(DLMS_METERS),
+    ),
+    Plant(
+        "dlms-wrapper",
+        "dlms",
+        lambda: partial(
+            dlms.serve, meters=[dlms.Meter(SteadyLoad(METERS["in-1"][1]))], framing=dlms.Framing.WRAPPER
+        ),
+        frozenset(item for item in METERED if item[0] == "in-1"),
+        {
+            "framing": "wrapper",
+            "meters": [{"name": "in-1"}],
+            "read": DLMS_CODES,
+            "power_s": 1,
+            "answer_within_s": 0.5,
+            "backfill_days": 0,
+        },
+        (Link.TCP,),
+        more=dlms_said(["in-1"]),
         rough=Rough.NETWORK,
     ),
     Plant(

@@ -16,8 +16,8 @@ from readers.codecs.m100 import AA_DD
 from simulator.pty import PtyPort
 from simulator.rfid.m100 import Module, serve
 from tests.support.m100_scenes import TID_96, tag
-from tests.support.shelf import Shelf
 from tests.support.servers import UNPACKED
+from tests.support.shelf import Shelf
 
 PYTHON = UNPACKED / "m100" / "bin" / "python"
 CLIENT = Path(__file__).parent / "peers" / "m100" / "client.py"

@@ -26,6 +26,7 @@ from readers.obis import ObisCode
 
 CLIENT_MAX_PDU_BYTES: Final = 1024
 MOST_ANSWER_BYTES: Final = 1 << 20
+MOST_BLOCKS: Final = 4096
 MOST_COUNTER: Final = 0xFFFF_FFFF
 _GET_RESPONSE: Final = 0xC4
 _ACTION_RESPONSE: Final = 0xC7
@@ -301,14 +302,11 @@ class Association:
 
     def _take_block(self, response: Any, *, is_last: bool) -> bytes | list[Result]:
         if response.block_number != self._next_block:
-            detail = f"block {response.block_number} came instead of {self._next_block}"
-            raise FrameError("block", detail)
+            raise FrameError("block", f"block {response.block_number} came instead of {self._next_block}")
         self._blocks += response.data
         self._next_block += 1
-        if len(self._blocks) > MOST_ANSWER_BYTES or not response.data:
-            raise FrameError(
-                "block", f"{len(self._blocks)} bytes in blocks; at most {MOST_ANSWER_BYTES}, and none empty"
-            )
+        if len(self._blocks) > MOST_ANSWER_BYTES or self._next_block > MOST_BLOCKS:
+            raise FrameError("block", f"{len(self._blocks)} bytes and more in {self._next_block} blocks are too many")
         if not is_last:
             known = self._library
             return self._protected(known.xdlms.GetRequestNext(response.block_number, self._id()))

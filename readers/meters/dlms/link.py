@@ -26,7 +26,6 @@ BYTE_GAP_S: Final = 0.5  # adapters and device servers hand bytes on in bundles
 BITS_PER_CHARACTER: Final = 10
 REST_CHARACTERS: Final = 3.5  # for transceivers to turn round
 POLLS: Final = 2  # how often a missing answer is asked for
-_TURNS_TO_EMPTY: Final = 16
 _MOST_SEGMENTS: Final = 64
 _MOST_APDU_BYTES: Final = 2 * CLIENT_MAX_PDU_BYTES
 _TO_METER_LIMIT: Final = 6  # parameter of UA: what the meter takes in one information field
@@ -57,14 +56,6 @@ class Wire(Generic[FrameT]):
         """Where it leads."""
         return self._port.description
 
-    def now_us(self) -> int:
-        """The host's UTC time."""
-        return self._port.now_us()
-
-    def now_s(self) -> float:
-        """The clock of deadlines."""
-        return self._port.monotonic_s()
-
     def reply_delay(self, answer_within_s: float) -> ReplyDelay:
         """What is to be learnt of one meter's patience."""
         return ReplyDelay(least_s=min(0.1, answer_within_s), most_s=answer_within_s, margin_s=0.1 + 40 * self._byte_s)
@@ -78,12 +69,8 @@ class Wire(Generic[FrameT]):
         rest_s = self._rests_until_s - self._port.monotonic_s()
         if rest_s > 0:
             await self._port.pause(rest_s)
-        for _ in range(_TURNS_TO_EMPTY):
-            data = await self._port.receive(0)
-            if not data:
-                break
-            self.stray(data, source)
-        self._frames(b"", source)
+        self.stray(await self._port.receive(0), source)
+        self.stray(b"", source)  # what is held of a frame by now can be none
         await self._port.send(raw)
         self._sent_s = self._port.monotonic_s() + len(raw) * self._byte_s
 

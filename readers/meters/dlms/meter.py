@@ -46,7 +46,6 @@ RESULTS: Final = {
     19: "data block number invalid",
     250: "other reason",
 }
-_MOST_APDUS: Final = 4096
 _STALE_MOST: Final = 8
 _DEVICE_NAME: Final = Attribute(1, ObisCode(0, 0, 42, 0, 0), 2)
 _SERIAL: Final = Attribute(1, ObisCode(0, 0, 96, 1, 0), 2)
@@ -194,43 +193,42 @@ class Meter:
                 return [Denied(TYPE_UNMATCHED)]
         return [result for each in attributes for result in await self._part([each], span)]
 
-    async def _asked(self, attributes: Sequence[Attribute], span: Span | None) -> list[Result]:
+    async def _asked(
+        self, attributes: Sequence[Attribute], span: Span | None, *, is_last: bool = False
+    ) -> list[Result]:
         """Ask, and once more in a new association when the meter has forgotten this one or makes no sense."""
-        for is_last in (False, True):
-            association = await self._ready()
-            request = association.get(attributes, span)
-            try:
-                results = await self._converse(self._link, association, request, association.take_values)
-            except NoReplyError:
-                self._association = None
+        association = await self._ready()
+        request = association.get(attributes, span)
+        try:
+            results = await self._converse(self._link, association, request, association.take_values)
+        except NoReplyError:
+            self._association = None
+            raise
+        except ServiceError:
+            if is_last or len(attributes) > 1:
                 raise
-            except ServiceError:
-                if is_last or len(attributes) > 1:
-                    raise
+        except (LostError, FrameError) as error:
+            self._unfollowed(error, reads_lost=len(attributes))
+            if is_last:
                 self._association = None
-            except (LostError, FrameError) as error:
-                self._association = None
-                self._unfollowed(error, reads_lost=len(attributes))
-                if is_last:
-                    detail = f"meter {self.name} answers nothing that can be followed: {error}"
-                    raise NoReplyError(detail) from error
-            else:
-                self._answers()
-                return results
-        raise AssertionError  # the last round returns or raises
+                raise NoReplyError(f"meter {self.name} answers nothing that can be followed: {error}") from error
+        else:
+            self._answers()
+            return results
+        self._association = None
+        return await self._asked(attributes, span, is_last=True)
 
     async def _converse(
         self, link: Link, association: Association, apdu: bytes, take: Callable[[bytes], bytes | T]
     ) -> T:
         """Send, and send on what the answers call for, until there is a result."""
-        for _ in range(_MOST_APDUS):
+        while True:  # an association has only so many steps, and a value only so many blocks
             self.kept.counter = max(self.kept.counter, association.counter)
             await link.send(apdu)
             step = await self._take(link, take)
             if not isinstance(step, bytes):
                 return step
             apdu = step
-        raise FrameError("block", f"an answer in more than {_MOST_APDUS} APDUs")
 
     async def _take(self, link: Link, take: Callable[[bytes], Step], *, repeats: bool = True) -> Step:
         for _ in range(_STALE_MOST):

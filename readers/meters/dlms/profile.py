@@ -97,8 +97,9 @@ class BackFill:
         await self._registers.scale(list(targets.values()), self._now_s())
         self._targets = {n: target for n, target in targets.items() if self._registers.scaler(target) is not None}
         self._period_s = period if isinstance(period, int) and period > 0 else 0
-        self._columns = found
-        if not self._targets:
+        if self._targets:
+            self._columns = found
+        else:
             self._give_up(f"profile {self._code} has no column that has a meaning here")
 
     def _report(self, answer: Value, since_us: int, until_us: int) -> None:

@@ -207,7 +207,8 @@ class DlmsSettings(DriverSettings):
         for meter in self.meters:
             if self.framing is Framing.WRAPPER and (meter.physical is not None or meter.address_bytes is not None):
                 raise ValueError(
-                    f"meters: {meter.name} has physical or address_bytes, which the wrapper does not know; leave it away"
+                    f"meters: {meter.name} has physical or address_bytes, which the wrapper does not know; "
+                    "leave them away"
                 )
             if self.framing is Framing.HDLC and meter.client > _MOST_HDLC_CLIENT:
                 raise ValueError(
@@ -215,8 +216,8 @@ class DlmsSettings(DriverSettings):
                 )
             if self.framing is Framing.HDLC and not meter.fits:
                 raise ValueError(
-                    f"meters: the address of {meter.name} does not fit: without physical it has 1 byte and logical is at "
-                    "most 127; with it 2 bytes and both at most 127, or 4 bytes"
+                    f"meters: the address of {meter.name} does not fit: without physical it has 1 byte and logical "
+                    "is at most 127; with it 2 bytes and both at most 127, or 4 bytes"
                 )
             if self.relay_orders and meter.authentication is Authentication.NONE:
                 raise ValueError(f'meters: {meter.name} has authentication = "none"; orders to its relay need more')

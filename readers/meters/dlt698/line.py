@@ -309,5 +309,5 @@ def _answers(reply: Reply, request: Request) -> bool:
             return not reply.records and (set(oads) <= set(asked) if reply.block else set(oads) == set(asked))
         case GetRecord(oad=oad):
             return not oads and all(record.oad == oad for record in reply.records)
-        case GetNext():
+        case _:
             return reply.block is not None

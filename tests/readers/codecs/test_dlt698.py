@@ -28,6 +28,7 @@ from readers.errors import FrameError
 from simulator.meters import dlt698_wire as wire
 from tests.support.codec_properties import (
     comes_back,
+    is_counted_as,
     noise_hides_no_frame,
     slicing_never_matters,
     truncated_is_no_frame,
@@ -110,6 +111,10 @@ def test_a_false_header_costs_no_waiting() -> None:
     decoder.feed(b"\x68" + (MOST_LENGTH).to_bytes(2, "little") + bytes.fromhex("43 05 61 01 00 00 00 00 10 00 00"))
     assert decoder.feed(encode(USUAL)) == [USUAL]
     assert decoder.take_rejects()["header_checksum"] == 1
+
+
+def test_a_length_too_small_for_its_address() -> None:
+    is_counted_as(Decoder(), "68 0B 00 43 0F 01 02 03 04 05 06 07 08", "length")
 
 
 def test_what_cannot_be_sent() -> None:

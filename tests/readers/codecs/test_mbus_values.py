@@ -100,6 +100,12 @@ def test_a_value_that_is_none_is_absent(raw: str) -> None:
     assert (reading.quantity, reading.value, reading.quality) == (Q.HEAT_ENERGY, None, Quality.ABSENT)
 
 
+def test_more_than_a_register_holds_is_a_fault() -> None:
+    found = says(0x04, "05 06 CA F2 49 71 05 5B 00 00 C8 41")  # 1e30 and 25
+    assert [fault.reason for fault in found.faults] == ["range"]
+    assert [str(r.value) for r in found.readings] == ["25"]
+
+
 def test_of_two_alike_the_first_is_told() -> None:
     found = says(0x04, "04 06 01 00 00 00 04 0E 02 00 00 00")
     assert [r.value for r in found.readings] == [Decimal(1000)]

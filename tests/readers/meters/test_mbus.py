@@ -35,8 +35,8 @@ def heat_meter(**more: Any) -> Meter:
     return Meter(heat, **more)
 
 
-def power_meter(**more: Any) -> Meter:
-    return Meter(LOAD, **{"number": "00032629", "maker": "EMU", "device_type": 0x02} | more)
+def power_meter(records_per_frame: int = 50) -> Meter:
+    return Meter(LOAD, number="00032629", maker="EMU", device_type=0x02, records_per_frame=records_per_frame)
 
 
 BOTH = {"meters": [{"name": "heat", "address": 17}, {"name": "power", "number": "00032629"}], "read_every_s": 60}

@@ -126,7 +126,10 @@ class Scripted:
             for frame in decoder.feed(await port.receive(1.0)):
                 answer = self._answer(frame.apdu, self._answers if frame.destination == 1 else {"60": AARE})
                 await port.pause(0.01)
-                await port.send(dlms_wrapper.encode(dlms_wrapper.Frame(frame.destination, frame.source, answer)))
+                times = 9 if answer[:1] == b"\x0f" else 1  # a meter that pushes does so again and again
+                await port.send(
+                    times * dlms_wrapper.encode(dlms_wrapper.Frame(frame.destination, frame.source, answer))
+                )
 
     def _answer(self, apdu: bytes, answers: dict[str, str | list[str]]) -> bytes:
         key = (apdu[:2] + apdu[3:]).hex().upper() if apdu[0] >= 0xC0 else apdu[:1].hex()

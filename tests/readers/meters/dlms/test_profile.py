@@ -177,6 +177,33 @@ def test_an_inverted_deviation_is_not_sent() -> None:
     assert all("800000090C" in asked for asked in ranges)
 
 
+def test_a_profile_that_is_of_no_use_is_told_once_for_all_gaps() -> None:
+    device = meter(physical=17, behaviour=Behaviour(selects=False))
+    driver = DlmsDriver(settings({"physical": 17}, **DAY, **HDLC))
+
+    async def scene() -> list[Observation]:
+        async def gap() -> None:
+            await asyncio.sleep(100)
+            device.behaviour.silent = True
+            await asyncio.sleep(1000)
+            device.behaviour.silent = False
+
+        async def serving(port: MemoryPort) -> None:
+            await serve(port, [device], Framing.HDLC)
+
+        found = asyncio.create_task(talk_for(2000, driver, serving, meanwhile=gap))
+        await asyncio.sleep(50)
+        assert driver._session is not None
+        (back_fill, _), *_ = driver._session._back_fills.values()
+        assert back_fill.is_done
+        assert await back_fill.ask() is False
+        return await found
+
+    heard = run(scene())
+    assert [name for name, _, _ in conditions(heard)].count("backfill_impossible") == 1
+    assert [name for name, _, _ in conditions(heard)].count("meter_silent") == 2
+
+
 def test_a_meter_that_cannot_select_is_left_alone() -> None:
     heard = listen(30, settings(**DAY), [meter(behaviour=Behaviour(selects=False))])
     assert conditions(heard) == [("backfill_impossible", "1-0:99.1.0", True)]

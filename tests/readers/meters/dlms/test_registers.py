@@ -58,7 +58,7 @@ def test_what_the_meter_lacks_is_told_once() -> None:
 def test_what_a_client_may_not_read_is_asked_for_again_in_an_hour(denied: int) -> None:
     behaviour = Behaviour(denies=frozenset({(VOLTAGE, denied), (ASSOCIATION, 99)}))
     device = meter(behaviour=behaviour)
-    heard = listen(3500, settings(power_s=60), [device])
+    heard = listen(7300, settings(power_s=600, energy_s=600, status_s=600), [device])
     assert conditions(heard) == [("register_unsupported", "1-0:32.7.0", True)]
     assert not [r for r in readings(heard) if str(r.obis) == "1-0:32.7.0"]
     assert [r for r in readings(heard) if str(r.obis) == "1-0:14.7.0"]

@@ -219,9 +219,7 @@ def test_a_meter_that_has_fallen_silent_is_sent_nothing() -> None:
 
 
 def scripted(**answers: str | list[str]) -> Scripted:
-    return Scripted(
-        {"60": AARE, MODE: "C401C1001604", **{key.removeprefix("_"): told for key, told in answers.items()}}
-    )
+    return Scripted({"60": AARE, MODE: "C401C1001604", **answers})
 
 
 @pytest.mark.parametrize(

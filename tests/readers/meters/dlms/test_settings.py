@@ -54,7 +54,12 @@ def test_what_cannot_be_is_told(change: dict[str, Any], match: str) -> None:
 
 @pytest.mark.parametrize(
     "meter",
-    [{"logical": 127}, {"logical": 16383, "physical": 16383}, {"physical": 17, "address_bytes": 4}, {"physical": 0}],
+    [
+        {"logical": 127, "counter": "0-0:43.1.1"},
+        {"logical": 16383, "physical": 16383},
+        {"physical": 17, "address_bytes": 4},
+        {"physical": 0},
+    ],
 )
 def test_addresses_that_fit(meter: dict[str, Any]) -> None:
     assert Meter.model_validate({"name": "a", **meter}).fits

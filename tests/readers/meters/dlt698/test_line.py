@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from readers.bus import NoReplyError
 from readers.codecs.dlt698 import REPLY, Decoder, Fragment, FragmentKind, Frame, encode
-from readers.codecs.dlt698_apdu import Get, GetRecord, Latest, Reply, Request, decode_request
+from readers.codecs.dlt698_apdu import Get, GetNext, GetRecord, Latest, Reply, Request, decode_request
 from readers.codecs.dlt698_data import Oad
 from readers.meters.dlt698.line import MOST_BLOCKS, Line, RefusedError
 from readers.observations import Observation, Rejected
@@ -177,3 +178,70 @@ def test_a_fragment_that_is_lost_is_no_reply() -> None:
 
     with pytest.raises(NoReplyError):
         asked(device)
+
+
+def test_a_later_block_that_is_refused() -> None:
+    async def device(port: MemoryPort, request: Request, number: int) -> None:
+        if isinstance(request, GetNext):
+            await port.send(reply(number, bytes([0x85, 5, number, 1, 0, 1, 0, 11, 0, 0])))
+        else:
+            await port.send(reply(number, bytes([0x85, 5, number, 0, 0, 0]) + b"\1\0\0\0"))
+
+    with pytest.raises(RefusedError, match="DAR 11 \\(no blocks\\)"):
+        asked(device)
+
+
+def test_late_bytes_and_the_echo_of_a_neighbour_are_dropped_before_the_next_request() -> None:
+    heard: list[Observation] = []
+
+    async def scene() -> None:
+        ours, theirs = linked()
+        line = Line(ours, heard.append, client=16, wake_up_bytes=0, baud=9600)
+        for _ in range(3):
+            await theirs.send(reply(9) + encode(Frame(A1, 16, 0x43, b"\5")))
+        with pytest.raises(NoReplyError):
+            await line.get(line.to(A1, 0), Get((Oad(0x2000),)), 1, "m", line.delay())
+        line.stray(reply(3) + b"\x68\x17")
+
+    run(scene())
+    assert reasons(heard).count("late") == 4
+
+
+def address_of_the_only_one(answer: Frame) -> tuple[str | None, list[str]]:
+    heard: list[Observation] = []
+
+    async def scene() -> str:
+        ours, theirs = linked()
+        line = Line(ours, heard.append, client=16, wake_up_bytes=0, baud=9600)
+
+        async def serve() -> None:
+            decoder = Decoder()
+            while True:
+                for frame in decoder.feed(await theirs.receive(1.0)):
+                    _, number = decode_request(frame.payload)
+                    apdu = bytearray(answer.payload)
+                    apdu[2] = number
+                    await theirs.send(encode(replace(answer, payload=bytes(apdu))))
+
+        serving = asyncio.create_task(serve())
+        try:
+            return await line.ask_address("m", line.delay())
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+    try:
+        return run(scene()), reasons(heard)
+    except NoReplyError:
+        return None, reasons(heard)
+
+
+def test_an_address_is_that_of_the_reply_or_what_it_says() -> None:
+    said = b"\x85\1\0" + bytes.fromhex("40010200") + b"\1" + wire.octets(bytes.fromhex(A1)) + b"\0\0"
+    assert address_of_the_only_one(Frame("202611230698", 16, REPLY, said)) == ("202611230698", [])
+    assert address_of_the_only_one(Frame("A" * 12, 16, REPLY, said)) == (A1, [])
+    number = b"\x85\1\0" + bytes.fromhex("40010200") + b"\1" + wire.uint16(1) + b"\0\0"
+    found, counted = address_of_the_only_one(Frame("A" * 12, 16, REPLY, number))
+    assert (found, set(counted)) == (None, {"data_type"})
+    refused = b"\x85\1\0" + bytes.fromhex("40010200") + b"\0\6\0\0"
+    assert address_of_the_only_one(Frame("A" * 12, 16, REPLY, refused)) == (None, [])

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from readers.meters.dlt698.driver import Dlt698Driver
 from readers.observations import Condition, Readings, Rejected
 from readers.quantities import Quantity
-from simulator.meters.dlt698 import Behaviour
+from simulator.meters.dlt698 import Behaviour, Meter, serve
 from tests.readers.meters.dlt698.scenes import A1, D, by_name, conditions, listen, readings, settings
+from tests.simulator.meters.loads import Steady
+from tests.support.talk import talk
 
 MOST = ["energy", "energy_export", "voltage", "current", "power", "frequency"]
 
@@ -112,3 +115,40 @@ def test_however_a_meter_answers_its_values_are_the_same(behaviour: Behaviour) -
     heard = listen(50, settings(read=MOST), {A1: behaviour})
     assert by_name(heard) == by_name(listen(14, settings(read=MOST)))
     assert not [o for o in heard if isinstance(o, Rejected | Condition)]
+
+
+def test_a_meter_that_lacks_all_is_left_alone() -> None:
+    asked: list[bytes] = []
+
+    def mangle(data: bytes) -> list[bytes]:
+        asked.append(data)
+        return [data]
+
+    heard = listen(300, settings(read=["frequency"]), {A1: Behaviour(lacks=frozenset({0x200F}))}, mangle=mangle)
+    assert conditions(heard) == [("register_unsupported", "200F0200", True)]
+    assert len(asked) == 1
+
+
+def test_a_value_of_the_wrong_type_is_a_lost_reading() -> None:
+    class Odd(Meter):
+        def value(self, oad: bytes, now_us: int) -> bytes | int:
+            return b"\x09\x01x" if oad[:2] == b"\x20\x0f" else super().value(oad, now_us)
+
+    meters = {A1: Odd(A1, Steady())}
+    driver = Dlt698Driver(settings(read=["frequency", "voltage"]))
+    heard = talk(14, driver, lambda port: serve(port, meters))
+    (lost,) = [o for o in heard if isinstance(o, Rejected)]
+    assert (lost.reason, lost.reads_lost, lost.source) == ("data_type", 1, "m0")
+    assert {r.quantity for r in readings(heard)} == {Quantity.VOLTAGE}
+
+
+def test_a_meter_that_falls_silent_between_lists_is_silent() -> None:
+    behaviour = Behaviour()
+    count = iter(range(1000))
+
+    def mangle(data: bytes) -> list[bytes]:
+        behaviour.silent = next(count) >= 1
+        return [data]
+
+    heard = listen(100, settings(read=MOST, poll_s=10, backfill_days=1), {A1: behaviour}, mangle=mangle)
+    assert ("meter_silent", "", True) in conditions(heard)

@@ -8,9 +8,10 @@ from readers.meters.dlt698.driver import Dlt698Driver
 from readers.observations import Observation, Reading, Readings, Rejected
 from readers.ports.memory import START_US, run
 from readers.quantities import Quality, Quantity
-from simulator.meters.dlt698 import Behaviour, serve
+from simulator.meters.dlt698 import Behaviour, Meter, serve
+from simulator.meters.dlt698_wire import Asked, octets
 from tests.readers.meters.dlt698.scenes import A1, CHINA_US, DAY_US, US, growing, listen, readings, settings
-from tests.support.talk import talk_for
+from tests.support.talk import talk, talk_for
 
 LOAD = growing()
 
@@ -91,3 +92,62 @@ def test_demands_keep_their_own_time() -> None:
     times = [r.meter_time_us for r in filled(heard, Quantity.ACTIVE_DEMAND_MAX)]
     assert times
     assert all(at_us is not None and at_us < START_US for at_us in times)
+
+
+def test_a_short_gap_is_not_filled() -> None:
+    behaviour = Behaviour()
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(100)
+        behaviour.silent = True
+        await asyncio.sleep(50)
+        behaviour.silent = False
+
+    async def scene() -> list[Observation]:
+        driver = Dlt698Driver(settings(read=["energy"], backfill_days=0.0001))
+        return await talk_for(400, driver, lambda port: serve(port, {A1: LOAD}, {A1: behaviour}), meanwhile=meanwhile)
+
+    assert not filled(run(scene()))
+
+
+def test_a_meter_that_falls_silent_while_it_is_filled_goes_on_later() -> None:
+    behaviour = Behaviour()
+    count = iter(range(10_000))
+
+    def mangle(data: bytes) -> list[bytes]:
+        number = next(count)
+        behaviour.silent = number == 20
+        return [data]
+
+    async def meanwhile() -> None:
+        while True:
+            await asyncio.sleep(30)
+            behaviour.silent = False
+
+    async def scene() -> list[Observation]:
+        driver = Dlt698Driver(settings(read=["energy"], backfill_days=3))
+        serving = {A1: LOAD}
+        return await talk_for(
+            600, driver, lambda port: serve(port, serving, {A1: behaviour}), mangle=mangle, meanwhile=meanwhile
+        )
+
+    found = {r.meter_time_us for r in filled(run(scene()))}
+    assert set(midnights(START_US - 3 * DAY_US, START_US)) <= found
+    assert len(found) >= 3 * 96
+
+
+def test_rows_that_make_no_sense_are_counted() -> None:
+    class Odd(Meter):
+        def rows(self, asked: Asked, now_us: int) -> list[list[bytes]] | int:
+            rows = super().rows(asked, now_us)
+            return rows if isinstance(rows, int) else [[row[0], octets(b"x")] for row in rows]
+
+    driver = Dlt698Driver(settings(read=["energy"], backfill_days=2))
+    heard = talk(100, driver, lambda port: serve(port, {A1: Odd(A1, LOAD)}))
+    assert {o.reason for o in heard if isinstance(o, Rejected)} == {"data_type"}
+    assert not filled(heard)
+
+
+def test_what_is_never_frozen_is_not_asked_for() -> None:
+    heard = listen(100, settings(read=["frequency", "status"], backfill_days=2), load=LOAD)
+    assert {r.quality for r in readings(heard)} == {Quality.GOOD}

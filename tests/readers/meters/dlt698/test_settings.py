@@ -27,6 +27,11 @@ def test_addresses_are_whole_bytes(given: str, meant: str) -> None:
     assert made(meters=[{"name": "a", "address": given}]).meters[0].address == meant
 
 
+def test_a_meter_alone_needs_no_address() -> None:
+    assert made(meters=[{"name": "a"}]).meters[0].address is None
+    assert made(meters=[{"name": "a", "address": None}]).meters[0].address is None
+
+
 def test_periods() -> None:
     settings = made()
     assert [settings.period_s(what) for what in (Read.VOLTAGE, Read.ENERGY, Read.DEMAND)] == [15, 60, 900]

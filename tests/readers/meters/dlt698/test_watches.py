@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
-from readers.observations import Condition, Observation, Readings, Signal, Signals
-from readers.ports.memory import START_US
+from readers.meters.dlt698.driver import Dlt698Driver
+from readers.observations import Condition, Observation, Readings, Rejected, Signal, Signals
+from readers.ports.memory import START_US, MemoryPort
 from readers.quantities import Quantity
-from simulator.meters.dlt698 import Behaviour
+from simulator.meters.dlt698 import Behaviour, Meter, serve
+from simulator.meters.dlt698_wire import Asked
 from tests.readers.meters.dlt698.scenes import A1, US, D, conditions, listen, readings, settings
 from tests.simulator.meters.loads import STATE, Steady
+from tests.support.talk import talk
 
 
 def signals(heard: list[Observation]) -> list[Signal]:
@@ -82,3 +86,86 @@ def test_a_meter_without_a_clock_is_told() -> None:
     heard = listen(100, settings(read=["clock"]), {A1: Behaviour(lacks=frozenset({0x4000}))})
     assert conditions(heard) == [("register_unsupported", "40000200", True)]
     assert not [o for o in heard if isinstance(o, Readings)]
+
+
+class Told(Meter):
+    """A meter that tells what it is told to."""
+
+    def __init__(self, **values: str) -> None:
+        super().__init__(A1, Steady())
+        self.told = {bytes.fromhex(oad.removeprefix("x")): bytes.fromhex(value) for oad, value in values.items()}
+
+    def value(self, oad: bytes, now_us: int) -> bytes | int:
+        return self.told.get(oad) or super().value(oad, now_us)
+
+
+def tells(what: str, seconds: float = 100, **values: str) -> list[Observation]:
+    meters = {A1: Told(**values)}
+    return talk(seconds, Dlt698Driver(settings(read=[what])), lambda port: serve(port, meters))
+
+
+def lost(heard: list[Observation]) -> set[str]:
+    return {o.reason for o in heard if isinstance(o, Rejected)}
+
+
+def test_what_makes_no_sense_is_counted() -> None:
+    assert lost(tells("status", x20140200="12 00 01")) == {"data_type"}
+    assert lost(tells("events", x30110700="09 01 00")) == {"data_type"}
+    assert lost(tells("clock", x40000200="1C FF FF FF FF FF FF FF")) == {"data_range"}
+
+
+def test_words_that_did_not_come_say_nothing() -> None:
+    assert signals(tells("status", x20140200="01 01 04 10 00 00")) == []
+    assert signals(tells("status", x20140200="01 00")) == []
+    battery = tells("status", x20140200="01 01 04 10 20 00")  # bit 2 of word 1
+    assert conditions(battery) == [("battery_low", "clock", True)]
+
+
+def test_faults_of_all_phases() -> None:
+    heard = tells("status", x20140200="01 07" + "04 10 00 00" * 6 + "04 10 02 00")  # bit 6 of word 7
+    assert conditions(heard) == [("demand_exceeded", "", True)]
+    supply = [s for s in signals(tells("status", x20140200="01 03" + "04 10 00 00" * 2 + "04 10 60 00")) if s.unit]
+    assert supply == []  # both bits of the supply: nothing that is known
+
+
+def test_a_fault_that_ends_is_told() -> None:
+    meter = Told(x20140200="01 07" + "04 10 00 00" * 3 + "04 10 80 00" + "04 10 00 00" * 3)
+    driver = Dlt698Driver(settings(read=["status"]))
+
+    def mangle(data: bytes) -> list[bytes]:
+        meter.told.clear()
+        return [data]
+
+    heard = talk(100, driver, lambda port: serve(port, {A1: meter}), mangle)
+    assert conditions(heard) == [("voltage_lost", "a", True), ("voltage_lost", "a", False)]
+
+
+def test_events_that_a_meter_does_not_count_are_left_out() -> None:
+    every = frozenset({0x3011, 0x3012, 0x3013, 0x3014, 0x3015, 0x3016, 0x301B, 0x301C})
+    heard = listen(3 * 3600, settings(read=["events"]), {A1: Behaviour(lacks=every)})
+    assert not readings(heard)
+    assert not conditions(heard)
+
+
+def test_the_time_of_an_event_may_be_missing() -> None:
+    count = "01 01 02 02 00 02 02 06 00 00 00 03 06 00 00 00 00"
+    heard = tells("events", x30110700=count)  # three of them, and no records
+    counts = {r.quantity: (r.value, r.meter_time_us) for r in readings(heard)}
+    assert counts[Quantity.POWER_FAILURES] == (D(3), None)
+
+    class Deaf(Told):
+        def rows(self, asked: Asked, now_us: int) -> list[list[bytes]] | int:
+            del asked, now_us
+            raise Silent
+
+    async def deaf(port: MemoryPort) -> None:
+        while True:
+            with contextlib.suppress(Silent):
+                await serve(port, {A1: Deaf(x30110700=count)})
+
+    heard = talk(100, Dlt698Driver(settings(read=["events"])), deaf)
+    assert Quantity.POWER_FAILURES in {r.quantity for r in readings(heard)}
+
+
+class Silent(Exception):  # noqa: N818 - the twin's way of saying nothing
+    """No reply."""
