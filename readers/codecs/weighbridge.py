@@ -244,14 +244,25 @@ def _encode_reversed(value: Decimal) -> bytes:
 
 
 def _encode_toledo(shown: Shown, *, has_checksum: bool) -> bytes:
-    number, decimals = _number(shown.value, DIGITS)
-    tare = (shown.tare or Decimal(0)).scaleb(decimals)
-    if tare != tare.to_integral_value() or not 0 <= tare < 10**DIGITS:
-        raise ValueError(f"tare {shown.tare} does not fit into {DIGITS} digits with {decimals} decimals")
+    tare = shown.tare or Decimal(0)
+    exponent = _exponent(shown.value, tare)
+    number, tare = abs(shown.value).scaleb(-exponent), tare.scaleb(-exponent)
     increment = next((code for code, step in _INCREMENTS.items() if step == shown.increment), 1)
-    status_a = 0x20 | increment << 3 | _TOLEDO_POINT.index(-decimals)
+    status_a = 0x20 | increment << 3 | _TOLEDO_POINT.index(exponent)
     flags = (shown.is_net, shown.value < 0, shown.is_out_of_range, shown.is_moving, shown.unit is Unit.KG)
     status_b = 0x20 | sum(1 << bit for bit, flag in enumerate(flags) if flag) | (0x40 if shown.is_not_zeroed else 0)
     status_c = 0x20 | (shown.unit is Unit.G)
-    frame = bytes([STX, status_a, status_b, status_c]) + b"%06d%06d\r" % (number, int(tare))
+    frame = bytes([STX, status_a, status_b, status_c]) + b"%06d%06d\r" % (int(number), int(tare))
     return frame + (bytes([-sum(frame) & _SEVEN_BITS]) if has_checksum else b"")
+
+
+def _exponent(value: Decimal, tare: Decimal) -> int:
+    """The power of ten of the last digit of a Toledo frame, for which both numbers fit; the value's own if it does."""
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    for candidate in (min(exponent, 0), *range(1, max(_TOLEDO_POINT) + 1)):
+        numbers = (value.scaleb(-candidate), tare.scaleb(-candidate))
+        whole = all(number == number.to_integral_value() for number in numbers)
+        if candidate in _TOLEDO_POINT and whole and abs(value) < 10 ** (DIGITS + candidate) > tare >= 0:
+            return candidate
+    raise ValueError(f"{value} with tare {tare} does not fit into two fields of {DIGITS} digits with one decimal point")

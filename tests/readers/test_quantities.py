@@ -8,6 +8,8 @@ def test_every_quantity_has_its_one_unit() -> None:
 
 
 def test_energy_says_its_direction() -> None:
-    energies = [quantity for quantity in Quantity if quantity.unit in ("Wh", "varh")]
+    thermal = {Quantity.HEAT_ENERGY, Quantity.COOLING_ENERGY}  # flows one way
+    energies = {quantity for quantity in Quantity if quantity.unit in ("Wh", "varh", "VAh")} - thermal
     assert energies
-    assert all(quantity.endswith(("_import", "_export", "_combined")) for quantity in energies)
+    quadrants = tuple(f"_q{number}" for number in range(1, 5))
+    assert all(quantity.endswith(("_import", "_export", "_combined", *quadrants)) for quantity in energies)
