@@ -26,6 +26,7 @@ DEPTH_MOST: Final = 12
 _LONG_FORM: Final = 0x80
 _LENGTH_BYTES_MOST: Final = 4
 _BITS: Final = 8
+_LARGEST_FLOAT32: Final = (2 - 2**-23) * 2.0**127
 
 
 class Tag(IntEnum):
@@ -226,6 +227,6 @@ def _decimal(number: float, size: int) -> Decimal | None:
         return Decimal(repr(number))
     for digits in range(1, 9):
         text = f"{number:.{digits}g}"
-        if struct.pack(">f", float(text)) == struct.pack(">f", number):
+        if abs(float(text)) <= _LARGEST_FLOAT32 and struct.pack(">f", float(text)) == struct.pack(">f", number):
             return Decimal(text)
     return Decimal(f"{number:.9g}")

@@ -45,7 +45,7 @@ class Association:
     """One association of a client.
 
     Attributes:
-        counter_before: the client's counter in its AARQ. Some clients give the proof and the APDU around it one counter.
+        counter_before: the client's counter in its AARQ. Some clients give one counter to the proof and its APDU.
     """
 
     client: Client

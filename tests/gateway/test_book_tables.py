@@ -73,3 +73,14 @@ def test_a_day_that_was_begun_without_books_gets_them(tmp_path: Path) -> None:
     assert asked(tmp_path, "SELECT count(*) FROM energy") == [(1,)]
     assert asked(tmp_path, "SELECT count(*) FROM signals") == [(1,)]
     assert BOOK_SCHEMA.count("IF NOT EXISTS") == len(BOOK_COLUMNS)
+
+
+def test_a_shift_and_its_intervals_stand_beside_each_other(tmp_path: Path) -> None:
+    made = journal(tmp_path)
+    begin_ns = NOON_US * 1000
+    for period, stood_s in (("interval", 50.0), ("shift", 410.0), ("shift", 420.0)):
+        made.append([{"machine_stop": [(begin_ns, "warper-1", period, "early", "yarn break", stood_s, 1)]}])
+    made.close()
+    assert asked(tmp_path, "SELECT period, stood_s FROM machine_stop ORDER BY period") == [
+        ("interval", 50.0), ("shift", 420.0),
+    ]  # fmt: skip

@@ -22,7 +22,7 @@ from simulator.device import MeterState, Sighting, Weight
 from simulator.llrp.identities import IDENTITIES
 from simulator.llrp.reader import SimulatedReader
 from simulator.machines import modbus_io, modbus_machine, weighbridge
-from simulator.meters import dlms, dlt645, dlt698, modbus_meter
+from simulator.meters import dlms, dlt645, dlt698, dsmr_p1, iec62056, mbus, modbus_meter, sml
 from simulator.rfid import a0, cf, hopeland, m100, thingmagic, uhfreader
 from tests.support.wires import Rough, Serve
 
@@ -257,6 +257,85 @@ def dlms_said(names: Iterable[str]) -> Items:
     return frozenset((name, *each) for name in names for each in said)
 
 
+ENERGIES: Final = (
+    (Quantity.ACTIVE_ENERGY_IMPORT, None, None, "1234560"),
+    (Quantity.ACTIVE_ENERGY_EXPORT, None, None, "0"),
+)
+TARIFFS: Final = tuple(
+    (Quantity.ACTIVE_ENERGY_IMPORT, None, tariff, value)
+    for tariff, value in enumerate(("1000000", "200000", "34560", "0"), start=1)
+)
+"""Of `SteadyLoad`, as are all that follow: what its registers say in the resolution of each kind of meter."""
+
+
+def phases(quantity: Quantity, *values: str) -> list[tuple[Quantity, Phase, None, str]]:
+    """One value of each phase."""
+    return [(quantity, phase, None, value) for phase, value in zip(Phase, values, strict=False)]
+
+
+def told(source: str | None, *said: Iterable[tuple[Quantity, Phase | None, int | None, str]]) -> Items:
+    """What one meter says: quantity, phase, tariff, value."""
+    return frozenset(
+        (source, quantity, phase, tariff, Decimal(value)) for part in said for quantity, phase, tariff, value in part
+    )
+
+
+VOLTAGES: Final = phases(Quantity.VOLTAGE, "230.1", "229.9", "230.6")
+SML_TOLD: Final = told(
+    None,
+    ENERGIES,
+    TARIFFS,
+    VOLTAGES,
+    phases(Quantity.CURRENT, "5.01", "5.00", "5.10"),
+    [(Quantity.ACTIVE_POWER, None, None, "3301.6"), (Quantity.FREQUENCY, None, None, "50.01")],
+)
+P1_TOLD: Final = told(
+    None,
+    TARIFFS,
+    VOLTAGES,
+    phases(Quantity.CURRENT, "5", "4", "5"),  # cut off, as the meters do
+    phases(Quantity.ACTIVE_POWER_IMPORT, "1100", "1090", "1111"),
+    phases(Quantity.ACTIVE_POWER_EXPORT, "0", "0", "0"),
+    [
+        (Quantity.ACTIVE_ENERGY_EXPORT, None, 1, "0"),
+        (Quantity.ACTIVE_POWER_IMPORT, None, None, "3301"),
+        (Quantity.ACTIVE_POWER_EXPORT, None, None, "0"),
+        (Quantity.POWER_FAILURES, None, None, "4"),
+    ],
+) | told("gas", [(Quantity.GAS_VOLUME, None, None, "1234.567")])
+MBUS_METERS: Final = {"in-1": (1, "00000011"), "in-2": (250, "00000016"), "in-3": (0, "16686816")}
+"""Primary address and number; the last is selected by its number."""
+MBUS_TOLD: Final[Items] = frozenset().union(
+    *(
+        told(
+            name,
+            ENERGIES,
+            TARIFFS,
+            [
+                (Quantity.ACTIVE_POWER, None, None, "3301"),
+                (Quantity.VOLTAGE, None, None, "230.1"),
+                (Quantity.CURRENT, None, None, "5.012"),
+            ],
+        )
+        for name in MBUS_METERS
+    )
+)
+IEC_METERS: Final = {"in-1": "70831205", "in-2": "70831206"}
+IEC_TOLD: Final[Items] = frozenset().union(
+    *(
+        told(
+            name,
+            ENERGIES,
+            TARIFFS,
+            VOLTAGES,
+            phases(Quantity.CURRENT, "5.01", "4.99", "5.10"),
+            [(Quantity.ACTIVE_DEMAND_MAX, None, 1, "3301"), (Quantity.FREQUENCY, None, None, "50.0")],
+        )
+        for name in IEC_METERS
+    )
+)
+
+
 MODBUS_METERS: Final = {"in-1": (1, "230.1"), "in-2": (16, "231.7")}
 MODBUS_METERED: Final[Items] = frozenset(
     (name, quantity, phase, None, Decimal(value))
@@ -441,6 +520,65 @@ PLANTS: Final = (
         rough=Rough.NETWORK,
     ),
     Plant(
+        "sml",
+        "sml",
+        before(sml.serve, SteadyLoad("230.1"), lambda: sml.Meter(every_s=0.5)),
+        SML_TOLD,
+        {"telegram_every_s": 0.5, "energy_every_s": 0},
+        LISTENED,
+    ),
+    Plant(
+        "dsmr_p1",
+        "dsmr_p1",
+        before(
+            dsmr_p1.serve,
+            SteadyLoad("230.1"),
+            lambda: dsmr_p1.Meter(
+                every_s=0.5, sub_meters=[dsmr_p1.SubMeter(1, device_type=3, register=lambda _: Decimal("1234.567"))]
+            ),
+        ),
+        P1_TOLD,
+        {"telegram_every_s": 0.5, "energy_every_s": 0, "sub_meters": [{"name": "gas", "channel": 1}]},
+        LISTENED,
+    ),
+    Plant(
+        "mbus",
+        "mbus",
+        lambda: partial(
+            mbus.serve,
+            meters={
+                address: mbus.Meter(mbus.electricity(SteadyLoad("230.1")), number, device_type=2, records_per_frame=1)
+                for address, number in MBUS_METERS.values()
+            },
+        ),
+        MBUS_TOLD,
+        {
+            "meters": [
+                {"name": name, "address": address} if address else {"name": name, "number": number}
+                for name, (address, number) in MBUS_METERS.items()
+            ],
+            "read_every_s": 10,
+        },
+        slips=WEAK,
+    ),
+    Plant(
+        "iec62056",
+        "iec62056",
+        lambda: partial(
+            iec62056.serve,
+            meters={address: iec62056.Meter(SteadyLoad("230.1"), serial=address) for address in IEC_METERS.values()},
+            at_line_speed=True,
+            sign_on=9_600,
+        ),
+        IEC_TOLD,
+        {
+            "meters": [{"name": name, "address": address} for name, address in IEC_METERS.items()],
+            "read_every_s": 10,
+            "fixed_baud": 9_600,
+        },
+        slips=WEAK,
+    ),
+    Plant(
         "dlms",
         "dlms",
         lambda: partial(
@@ -460,9 +598,7 @@ PLANTS: Final = (
     Plant(
         "dlms-wrapper",
         "dlms",
-        lambda: partial(
-            dlms.serve, meters=[dlms.Meter(SteadyLoad(METERS["in-1"][1]))], framing=dlms.Framing.WRAPPER
-        ),
+        lambda: partial(dlms.serve, meters=[dlms.Meter(SteadyLoad(METERS["in-1"][1]))], framing=dlms.Framing.WRAPPER),
         frozenset(item for item in METERED if item[0] == "in-1"),
         {
             "framing": "wrapper",

@@ -9,6 +9,7 @@ Source: IEC 62056-46:2002+A1, sections 6.4.4 and 6.4.5; DLMS UA Green Book Ed. 8
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -50,6 +51,7 @@ class Wire(Generic[FrameT]):
         self._most_s = most_bytes * byte_s
         self._rests_until_s = 0.0
         self._sent_s = 0.0
+        self._waiting: deque[FrameT] = deque()  # frames that came together with the one before
 
     @property
     def description(self) -> str:
@@ -86,9 +88,10 @@ class Wire(Generic[FrameT]):
         last_by_s = first_by_s + self._most_s + BYTE_GAP_S
         until_s = first_by_s
         while (left_s := min(until_s, last_by_s) - self._port.monotonic_s()) > 0:
-            data = await self._port.receive(left_s)
-            for frame in self._frames(data, source):
-                reason = wrong(frame)
+            if not self._waiting:
+                self._waiting += self._frames(await self._port.receive(left_s), source)
+            while self._waiting:
+                reason = wrong(frame := self._waiting.popleft())
                 if reason is None:
                     now_s = self._port.monotonic_s()
                     delay.heard(now_s - self._sent_s - self._byte_s * dlms_hdlc.OVERHEAD_BYTES)
@@ -104,7 +107,9 @@ class Wire(Generic[FrameT]):
 
     def stray(self, data: bytes, source: str | None = None) -> None:
         """Count what came without being asked for."""
-        for _ in self._frames(data, source):
+        frames = [*self._waiting, *self._frames(data, source)]
+        self._waiting.clear()
+        for _ in frames:
             self.reject("late", source)
 
     def reject(self, reason: str, source: str | None, sample: bytes = b"", reads_lost: int = 0) -> None:

@@ -79,7 +79,9 @@ def test_a_user_and_tls_go_with_the_ports_of_brokers(tmp_path: Path) -> None:
     assert site.reader[0].login.password_credential == "reader-password"
     with pytest.raises(ConfigError, match=r"reader\[a\].tls: is of use with a mqtts:// port only; write port = mqtts"):
         loaded(tmp_path, MQTT.format(port="mqtt://10.0.0.1/t") + tls)
-    with pytest.raises(ConfigError, match=r"reader\[a\].login: is of use with mqtt://, mqtts://, opc.tcp:// and https://"):
+    with pytest.raises(
+        ConfigError, match=r"reader\[a\].login: is of use with mqtt://, mqtts://, opc.tcp:// and https://"
+    ):
         loaded(tmp_path, MQTT.format(port="tcp://10.0.0.1:1") + login)
     secret = 'login = { user = "gate", password = "canary" }\n'
     with pytest.raises(ConfigError, match=r"password = \*\*\*: .* name it here: password_credential") as caught:

@@ -36,6 +36,8 @@ from readers.errors import FrameError
         ("16 1E", 30),
         ("17 43 66 4C CD", Decimal("230.3")),
         ("17 C2 CE 6F 44", Decimal("-103.217316")),
+        ("17 7F 7F FF FF", Decimal("3.40282347E+38")),
+        ("17 7F 7F F9 24", Decimal("3.4024675E+38")),
         ("17 7F C0 00 00", None),
         ("18 40 6C C9 99 99 99 99 9A", Decimal("230.3")),
         ("19 07 EA 0B 17 01 0A 0F 1E 00 FE 20 00", bytes.fromhex("07EA0B17010A0F1E00FE2000")),

@@ -42,9 +42,10 @@ def test_noise_without_a_single_character_is_no_frame(noise: bytes, frame: Long)
     noise_hides_no_frame(Decoder(), noise.replace(b"\x10", b"").replace(b"\x68", b""), encode(frame), frame)
 
 
-@given(st.builds(Long, BYTE, BYTE, BYTE, st.integers(0, 252).map(bytes)), st.data())
-def test_a_truncated_frame_is_no_frame(frame: Long, data: st.DataObject) -> None:
-    raw = encode(Long(0, 0, 0, frame.data))
+# a length of E5 would be a single character, which is a frame wherever it stands
+@given(st.integers(0, 252).filter(lambda size: size + 3 != 0xE5), st.data())
+def test_a_truncated_frame_is_no_frame(size: int, data: st.DataObject) -> None:
+    raw = encode(Long(0, 0, 0, bytes(size)))
     truncated_is_no_frame(Decoder(), raw[: data.draw(st.integers(0, len(raw) - 1))])
 
 

@@ -315,3 +315,65 @@ def test_what_nobody_takes_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatc
         assert missed.count >= 1
 
     scene(act)
+
+
+class Failing:
+    """Nodes of a session that breaks at some point."""
+
+    def __init__(self, port: OpcUaPort, where: str, error: Exception) -> None:
+        self._port, self._where, self._error = port, where, error
+
+    async def prepare(self, *_: object) -> object:
+        if self._where == "prepare":
+            raise self._error
+        return object()
+
+    async def write(self, *_: object) -> tuple[object, ...]:
+        raise self._error
+
+    async def read(self, *_: object) -> tuple[object, ...]:
+        raise self._error
+
+
+@pytest.mark.parametrize("where", ["prepare", "write", "read"])
+def test_what_breaks_on_the_way_says_whether_it_had_left(where: str) -> None:
+    async def act(port: OpcUaPort, ear: Ear, _twin: Controller) -> None:
+        await said(port, PLAIN)
+        await ear.next(Server)
+        refused = port._ua.UaStatusCodeError(port._ua.StatusCodes.BadServerHalted)
+        errors: list[Exception] = [ConnectionError("gone"), TimeoutError(), refused]
+        for number, error in enumerate(errors):
+            port._nodes = Failing(port, where, error)  # type: ignore[assignment]  # it breaks as the real one does
+            await said(port, Read(number, ("i=1",)) if where == "read" else Write(number, "i=1", "1"))
+            answer = await ear.next(Answer)
+            if where == "prepare":
+                assert "its type cannot be read" in answer.not_sent
+            elif error is refused:
+                assert answer.samples[0].status == "BadServerHalted"
+            else:
+                assert answer.lost
+
+    scene(act)
+
+
+def test_a_subscription_that_is_over_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opcua, "ALIVE_EVERY_S", 0.1)
+
+    async def act(port: OpcUaPort, ear: Ear, _twin: Controller) -> None:
+        await said(port, PLAIN)
+        await said(port, Watch(100, ()))
+        await ear.next(Watched)
+        assert port._subscription is not None
+        monkeypatch.setattr(port._subscription, "fault", lambda: "the server has ended the subscription")
+        with pytest.raises(LinkError, match="has ended the subscription"):
+            await ear.next(Found)
+
+    scene(act)
+
+
+def test_a_server_that_thinks_too_long_is_left() -> None:
+    async def act(port: OpcUaPort, _ear: Ear, _twin: Controller) -> None:
+        with pytest.raises(LinkError, match=r"no answer within 0.05 s"):
+            await port._within(0.05, lambda: asyncio.sleep(5))
+
+    scene(act)

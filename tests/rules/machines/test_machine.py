@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
+from gateway.config.energy import Energy
 from gateway.contract.batches import Batch, SignalBatch
 from rules.machines.row import STATES
 from tests.rules.machines.hall import START_US, Hall, Keeper, S, site
@@ -344,3 +345,45 @@ def test_another_calendar_closes_the_shift_that_runs() -> None:
         keeper.step(batch)
     (shift,) = keeper.stored(period="shift")
     assert shift["planned_s"] < 1000
+
+
+def test_a_short_stop_is_told_when_it_ends_with_the_state_that_it_came_to() -> None:
+    floor = Floor()
+    floor.says(10, machine_state="execute")
+    floor.says(20, machine_state="held", stop_reason="yarn_break")
+    floor.says(22, machine_state="stopped")
+    floor.says(25, machine_state="execute")
+    stopped, started = floor.events
+    assert (stopped.type, stopped.at_us, stopped.fields["state"]) == ("machine_stopped", BEGAN_US + 20 * S, "stopped")
+    assert (started.type, started.fields["stood_s"], started.fields["is_exact"]) == ("machine_started", 5.0, True)
+
+
+def test_a_stop_a_counter_and_a_meter_go_back_with_the_clock() -> None:
+    floor = Floor(meter="meter-1")
+    floor.says(600, machine_state="execute", total_count=1000)
+    floor.reading(600, "5000", quantity="active_energy_import")
+    floor.says(700, machine_state="held")
+    floor.until(800)
+    floor.tick(300)
+    floor.says(301, machine_state="held", total_count=1100)
+    floor.reading(301, "5100", quantity="active_energy_import")
+    floor.says(310, machine_state="execute", total_count=1110)
+    floor.until(1200)
+    assert not [event for event in floor.events if event.type.startswith("counter_")]
+    started = [event for event in floor.events if event.type == "machine_started"][-1]
+    stopped_at_us = started.fields["stopped_at_us"]
+    assert isinstance(stopped_at_us, int)
+    assert BEGAN_US + 190 * S < stopped_at_us < BEGAN_US + 210 * S
+    assert any("energy_wh" in row for row in floor.rows())
+
+
+def test_the_ratios_of_transformers_count_for_the_machine_too() -> None:
+    rows = []
+    for ratio in (1, 120):
+        file = site(calendar=None)
+        energy = Energy.model_validate({"meter": [{"name": "meter-1", "ct_ratio": ratio}]})
+        keeper = Keeper(file.model_copy(update={"energy": energy}))
+        for batch in Hall(11, 3600, troubles=0.0).batches():
+            keeper.step(batch)
+        rows.append(keeper.stored(period="interval")[1])
+    assert rows[1]["energy_wh"] == pytest.approx(rows[0]["energy_wh"] * 120, abs=Decimal("0.5"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from readers.codecs.modbus import Function, encode_rtu, read_request
+from readers.codecs.modbus import Frame, Function, encode_rtu, read_request
 from readers.driver import Port
 from readers.errors import DeviceRefusedError, LinkError
 from readers.machines.modbus_io import DRIVER
@@ -152,6 +152,32 @@ def test_outputs_get_their_initial_state_and_are_read_back() -> None:
     scene.play(story)
     assert scene.told("barrier") == [False]
     assert scene.told("red") == [False, True]
+
+
+def test_an_output_that_does_not_take_its_initial_state_is_told() -> None:
+    outputs = [{"name": "barrier", "address": 0, "initial": False}]
+    settings = DRIVER.settings.model_validate({"modules": [{"name": "m1", "outputs": outputs}]})
+    heard: list[Observation] = []
+
+    async def scene() -> None:
+        ours, device = pair()
+        running = asyncio.create_task(DRIVER.make(settings).run(ours, heard.append))
+        await device.receive(1)
+        await device.send(encode_rtu(Frame(1, Function.WRITE_COIL, bytes.fromhex("0000FF00"))))
+        await device.receive(1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    run(scene())
+    detail = "coil 0: 00000000 asked, 0000ff00 confirmed"
+    assert heard == [Condition("setting_differs", active=True, key="barrier", detail=detail, source="m1")]
+
+
+def test_an_initial_state_that_is_refused_parks_the_driver() -> None:
+    outputs = [{"name": "far", "address": 100, "initial": False}]
+    error = Scene([{"outputs": outputs}]).play(lambda port: port.pause(1))
+    assert isinstance(error, DeviceRefusedError)
+    assert "illegal_address to output far, coil 100" in str(error)
 
 
 def test_several_modules_share_a_line_and_a_dead_one_does_not_slow_the_others() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from readers.codecs.modbus import Frame, Function, Refusal, RtuDecoder, Side, encode_rtu
 from readers.control import Action, Attempt, Controllable, Fate, Order, Shown
 from readers.driver import Port
 from readers.errors import DeviceRefusedError, LinkError
@@ -20,7 +21,7 @@ from readers.observations import Observation, Signals
 from readers.ports.memory import MemoryPort, pair, run
 from simulator.faults import Fault, Kind, Towards
 from simulator.faulty_port import FaultyPort
-from simulator.machines.modbus_io import Bank, serve
+from simulator.machines.modbus_io import Bank, answered, serve
 
 MODULE: dict[str, Any] = {
     "name": "io-1",
@@ -256,6 +257,17 @@ def test_a_driver_that_is_stopped_ends_its_pulse_first() -> None:
     assert not scene.wires.coils[1]
 
 
+def test_a_driver_that_is_stopped_leaves_to_the_module_what_the_module_ends() -> None:
+    scene = Scene()
+
+    async def story() -> None:
+        assert (await scene.attempt("horn", Action.PULSE)).fate is Fate.ACCEPTED
+        await scene.port.pause(0.2)
+
+    assert scene.play(story) is None
+    assert [is_on for is_on, _ in scene.moves(3)] == [True]
+
+
 def test_whoever_has_had_enough_does_not_leave_a_barrier_open() -> None:
     scene = Scene(Bank(slow_write_s=0.3))
 
@@ -302,6 +314,42 @@ def test_a_refusal_is_one() -> None:
 
     assert scene.play(story) is None
     assert scene.moves(1) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "fate", "detail"),
+    [
+        ({"refusal": Refusal.ACKNOWLEDGE}, Fate.ACCEPTED, "at work on it"),
+        ({"refusal": Refusal.DEVICE_FAILURE}, Fate.UNKNOWN, "unit 1 answers device_failure"),
+        ({"refusal": Refusal.GATEWAY_PATH}, Fate.REFUSED, "unit 1 answers gateway_path"),
+        ({"refusal": 99}, Fate.UNKNOWN, "unit 1 answers exception 99"),
+        ({"data": b"\0\1\xff\0"}, Fate.UNKNOWN, "unit 1 confirms 0001ff00, not 0000ff00"),
+    ],
+)
+def test_what_a_module_says_of_an_order(answer: dict[str, Any], fate: Fate, detail: str) -> None:
+    scene = Scene(modules=[{"name": "io-1", "outputs": MODULE["outputs"][:1]}], poll_s=30)
+
+    async def device(port: Port, wires: Wires) -> None:
+        decoder = RtuDecoder([1], of=Side.CLIENT)
+        while True:
+            for request in decoder.feed(await port.receive(60)):
+                is_write = request.function == Function.WRITE_COIL
+                said = Frame(1, request.function, **answer) if is_write else answered(request, wires, 1)
+                await port.send(encode_rtu(said))
+
+    async def main() -> None:
+        scene.port, theirs = pair("modules")
+        playing = asyncio.create_task(device(theirs, scene.wires))
+        running = asyncio.create_task(scene.driver.run(scene.port, scene.heard.append))
+        await scene.port.pause(1)
+        done = await scene.attempt("red", Action.ON)
+        assert done.fate is fate
+        assert detail in done.detail
+        for task in (running, playing):
+            task.cancel()
+        await asyncio.gather(running, playing, return_exceptions=True)
+
+    run(main())
 
 
 def test_an_order_that_expires_while_the_line_is_busy_is_not_sent() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from readers.errors import DeviceRefusedError, FrameError, LinkError
-from readers.http_messages import Answer
+from readers.http_messages import Answer, encode
 from readers.machines.mtconnect import MtConnectDriver, MtConnectSettings
 from readers.observations import Condition, DeviceInfo, InForce, Observation, Rejected, Severity, Signals, Watching
 from readers.ports.http import open_http
@@ -288,3 +288,55 @@ def test_over_http_on_a_socket() -> None:
 
 async def _serve(made: Agent, port: Any) -> None:
     await serve_http(port, made)
+
+
+HEAD = '<Header instanceId="1" firstSequence="{first}" lastSequence="9" nextSequence="{following}"/>'
+DEVICES = (
+    '<MTConnectDevices><Header instanceId="1"/><Device name="m" uuid="m"><DataItems>'
+    '<DataItem id="e" category="EVENT" type="EXECUTION"/></DataItems></Device></MTConnectDevices>'
+)
+
+
+def streams(first: int, following: int, body: str) -> bytes:
+    head = HEAD.format(first=first, following=following)
+    stream = f'<DeviceStream name="m">{body}</DeviceStream>'
+    return f"<MTConnectStreams>{head}<Streams>{stream}</Streams></MTConnectStreams>".encode()
+
+
+def group(name: str, body: str) -> str:
+    return f'<ComponentStream component="Path"><{name}>{body}</{name}></ComponentStream>'
+
+
+def test_gaps_foreign_devices_noise_and_conditions_without_number() -> None:
+    """What our twin never does."""
+    many = "".join(f'<Fault dataItemId="f{n}" sequence="9" type="SYSTEM">x</Fault>' for n in range(60))
+    answers = [
+        DEVICES.encode(),
+        streams(1, 5, group("Events", '<Execution dataItemId="e" sequence="4">ACTIVE</Execution>')),
+        streams(7, 9, group("Events", '<Execution dataItemId="e" sequence="8">ACTIVE</Execution>')),
+        streams(7, 9, "").replace(b'name="m"', b'name="other"'),
+        streams(7, 10, group("Condition", many)),
+        streams(7, 10, group("Events", '<Execution dataItemId="e" sequence="99">READY</Execution>')).replace(
+            b'name="m"', b'name="other"'
+        ),
+    ]
+
+    async def play() -> None:
+        ours, theirs = pair("http://agent")
+        ear = Ear()
+        running = asyncio.create_task(MtConnectDriver(MtConnectSettings()).run(ours, ear))
+        for body in answers:
+            while not (await theirs.receive(1.0)).startswith(b"GET"):
+                pass
+            await theirs.send(b"noise" + encode(Answer(200, body)))
+            await theirs.pause(0.1)
+        reasons = {each.reason: each for each in ear.of(Rejected)}
+        assert reasons["sequence_gap"].count == 2
+        assert reasons["noise_bytes"].count == 5
+        assert len([each for each in ear.of(Rejected) if each.reason == "too_many_conditions"]) == 10
+        assert ear.values("machine_state") == ["execute"]
+        assert len([each for each in ear.of(Condition) if each.name == "machine_condition"]) == 50
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    run(play())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from readers.errors import LinkError
+from readers.errors import FrameError, LinkError
 from readers.machine_states import MachineState
 from readers.machines.opcua import OpcUaDriver, OpcUaSettings
 from readers.observations import Condition, DeviceInfo, InForce, Observation, Rejected, Signals, Watching
@@ -292,5 +292,28 @@ def test_a_port_that_opens_no_session_is_given_up() -> None:
     async def act(port: MemoryPort, _ear: Ear, talk: asyncio.Task[None]) -> None:
         await port.pause(32.0)
         assert isinstance(talk.exception(), LinkError)
+
+    talk_in_memory({"signals": [STATE]}, act)
+
+
+def test_what_is_none_of_the_ports_messages_is_counted_and_given_up() -> None:
+    async def act(port: MemoryPort, ear: Ear, talk: asyncio.Task[None]) -> None:
+        await says(port, SERVER)
+        for _ in range(5):
+            await port.send(b"\x1e{}\n")
+            await port.pause(0.01)
+        assert "fields" in {each.reason for each in ear.of(Rejected)}
+        assert isinstance(talk.exception(), FrameError)
+
+    talk_in_memory({"signals": [STATE]}, act)
+
+
+def test_a_secured_session_shows_its_certificate() -> None:
+    async def act(port: MemoryPort, ear: Ear, _talk: asyncio.Task[None]) -> None:
+        secured = Server("M", "P", "1", "urn:p", Policy.BASIC256_SHA256, Mode.SIGN, (), 0, None, "ab" * 32)
+        await says(port, secured)
+        assert ear.of(InForce)[0].values == {
+            "security": "Basic256Sha256 Sign", "server_certificate_sha256": "ab" * 32,
+        }  # fmt: skip
 
     talk_in_memory({"signals": [STATE]}, act)

@@ -277,3 +277,15 @@ def test_a_call_names_its_owner() -> None:
         assert (await attempt).fate is Fate.ACCEPTED
 
     in_memory(act)
+
+
+def test_a_server_that_answers_nothing_is_not_asked_without_end() -> None:
+    async def act(port: MemoryPort, panel: OpcUaDriver) -> None:
+        looking = [asyncio.create_task(panel.observe(None, "machine")) for _ in range(100)]
+        await port.pause(0.1)
+        attempt = await panel.attempt(order("machine", Action.STOP))
+        assert (attempt.fate, attempt.detail) == (Fate.NOT_SENT, "100 requests wait for the server already")
+        found = await asyncio.gather(*looking, return_exceptions=True)
+        assert all(isinstance(each, LinkError) for each in found)
+
+    in_memory(act)

@@ -96,6 +96,28 @@ def test_segments_that_come_together_are_not_asked_for() -> None:
     assert len(sent) == 2
 
 
+def test_segments_that_come_in_one_piece_are_all_taken() -> None:
+    first = Frame(CLIENT, METER, information(0, 1) & ~0x10, FROM_METER + b"ab", is_segmented=True)
+    together = encode(first)[:-1] + encode(from_meter(1, 1, b"cd", llc=b""))
+    apdu, sent, rejects = with_meter([[UA], [together]], ask)
+    assert apdu == b"abcd"
+    assert len(sent) == 2
+    assert rejects == []
+
+
+def test_what_came_together_with_an_answer_is_late_for_the_next() -> None:
+    async def scene(link: HdlcLink) -> bytes:
+        apdu = await ask(link)
+        await link.send(b"\xc0\x02")
+        return apdu + await link.receive()
+
+    together = encode(from_meter(0, 1)) + encode(ready(1))
+    replies: list[list[Frame | bytes]] = [[UA], [together], [from_meter(1, 2, b"\xc5")]]
+    apdu, _, rejects = with_meter(replies, scene)
+    assert apdu == b"\xc4\xc5"
+    assert rejects == ["late"]
+
+
 def test_a_long_request_goes_in_segments_that_the_meter_acknowledges() -> None:
     async def scene(link: HdlcLink) -> bytes:
         await link.open()

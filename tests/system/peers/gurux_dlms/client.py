@@ -1,16 +1,19 @@
 """Reads a meter with gurux-dlms over TCP and prints what it found, as JSON. Runs in a venv of its own.
 
-    client.py PORT wrapper|hdlc none|low|gmac
+client.py PORT wrapper|hdlc none|low|gmac
 """
 
-import datetime
+from __future__ import annotations
+
+import datetime as dt
 import json
 import socket
 import sys
+from typing import Any
 
-from gurux_dlms import GXByteBuffer, GXDLMSClient, GXReplyData
-from gurux_dlms.enums import Authentication, InterfaceType, ObjectType, Security
-from gurux_dlms.objects import (
+from gurux_dlms import GXByteBuffer, GXDLMSClient, GXReplyData  # type: ignore[import-not-found]  # only in the peer's own venv
+from gurux_dlms.enums import Authentication, InterfaceType, ObjectType, Security  # type: ignore[import-not-found]  # only in the peer's own venv
+from gurux_dlms.objects import (  # type: ignore[import-not-found]  # only in the peer's own venv
     GXDLMSClock,
     GXDLMSData,
     GXDLMSDemandRegister,
@@ -19,10 +22,10 @@ from gurux_dlms.objects import (
     GXDLMSProfileGeneric,
     GXDLMSRegister,
 )
-from gurux_dlms.secure import GXDLMSSecureClient
+from gurux_dlms.secure import GXDLMSSecureClient  # type: ignore[import-not-found]  # only in the peer's own venv
 
 
-def flat(messages):
+def flat(messages: Any) -> list[Any]:
     """The requests; `readList` puts lists into its list."""
     if not isinstance(messages, list):
         return [messages]
@@ -30,12 +33,12 @@ def flat(messages):
 
 
 class Wire:
-    def __init__(self, client, port):
+    def __init__(self, client: Any, port: int) -> None:
         self.client = client
         self.link = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.held = GXByteBuffer()
 
-    def ask(self, messages, reply=None):
+    def ask(self, messages: Any, reply: Any = None) -> Any:
         """Send requests and take all there is to each answer."""
         reply = GXReplyData() if reply is None else reply
         for message in flat(messages):
@@ -45,7 +48,7 @@ class Wire:
                 self.exchange(self.client.receiverReady(reply), reply)
         return reply
 
-    def exchange(self, message, reply):
+    def exchange(self, message: Any, reply: Any) -> None:
         if message:
             self.link.sendall(bytes(message))
         while True:
@@ -60,10 +63,10 @@ class Wire:
                 return
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).hex()
-    if hasattr(value, "value") and isinstance(value.value, datetime.datetime):
+    if hasattr(value, "value") and isinstance(value.value, dt.datetime):
         return value.value.isoformat()
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
@@ -74,8 +77,8 @@ def plain(value):
     return str(value)
 
 
-def connect(port, framing, authentication):
-    client = GXDLMSSecureClient(True)
+def connect(port: int, framing: str, authentication: str) -> tuple[Any, Wire]:
+    client = GXDLMSSecureClient(useLogicalNameReferencing=True)
     client.interfaceType = InterfaceType.WRAPPER if framing == "wrapper" else InterfaceType.HDLC
     client.clientAddress = {"none": 16, "low": 2, "gmac": 1}[authentication]
     client.serverAddress = 1 if framing == "wrapper" else GXDLMSClient.getServerAddress(1, 17)
@@ -99,19 +102,19 @@ def connect(port, framing, authentication):
     return client, wire
 
 
-def read(client, wire, thing, *attributes):
+def read(client: Any, wire: Wire, thing: Any, *attributes: int) -> Any:
     for attribute in attributes:
         reply = wire.ask(client.read(thing, attribute))
         client.updateValue(thing, attribute, reply.value)
     return thing
 
 
-def main():
+def main() -> None:
     port, framing, authentication = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     client, wire = connect(port, framing, authentication)
-    found = {}
+    found: dict[str, Any] = {}
     reply = wire.ask(client.getObjectsRequest())
-    objects = client.parseObjects(reply.data, True)
+    objects = client.parseObjects(reply.data, onlyKnownObjects=True)
     found["objects"] = sorted(f"{int(each.objectType)} {each.logicalName}" for each in objects)
     for each in objects.getObjects(ObjectType.REGISTER):
         thing = read(client, wire, GXDLMSRegister(each.logicalName), 3, 2)
@@ -126,7 +129,7 @@ def main():
     found["relay"] = [relay.outputState, int(relay.controlState), int(relay.controlMode)]
     profile = read(client, wire, GXDLMSProfileGeneric("1.0.99.1.0.255"), 3, 4)
     now = read(client, wire, GXDLMSClock("0.0.1.0.0.255"), 2).time.value
-    since = now - datetime.timedelta(hours=2)
+    since = now - dt.timedelta(hours=2)
     reply = wire.ask(client.readRowsByRange(profile, since, now))
     client.updateValue(profile, 2, reply.value)
     found["rows"] = [plain(row) for row in profile.buffer]
@@ -137,7 +140,7 @@ def main():
     if authentication != "none":
         wire.ask(relay.remoteDisconnect(client))
         found["after"] = int(read(client, wire, relay, 3).controlState)
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 main()
