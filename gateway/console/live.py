@@ -58,6 +58,10 @@ class Live:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             self.malformed += 1
 
+    def is_online(self, device: str) -> bool:
+        """Whether a device has proven itself, as far as is known."""
+        return self._shown_devices().get(device, {}).get("state") == "online"
+
     def whole(self) -> dict[str, Any]:
         """Everything, for a page that opens."""
         return {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from gateway.config.models import SiteFile
 from gateway.contract.commands import Kind, Outcome
 from gateway.control.audit import AuditError, records, verify
-from gateway.control.client import ARM_WAIT_S, WAIT_S, Sender, make, send
+from gateway.control.client import WAIT_S, Sender, make, send
 from gateway.mqtt import BrokerError
 from readers.control import Action
 
@@ -18,7 +19,9 @@ PERSON: Final = "operator"
 CREDENTIAL: Final = "control-operator"
 PASSWORD_CREDENTIAL: Final = "switchboard-password"  # noqa: S105  # the name of one
 METER_PASSWORD: Final = "741852 1"  # noqa: S105  # of the simulated meters, and the operator's number
-BEGINS_S: Final = 4.0
+LOOKS_EVERY_S: Final = 0.25
+ARM_WITHIN_S: Final = 5.0
+ARM_TRIES: Final = 3  # to arm sends nothing, so it may be asked again: a gateway that starts may not listen yet
 OPEN_S: Final = 5.0
 AGAIN_S: Final = 120.0
 LEAST_S: Final = 25.0
@@ -37,14 +40,15 @@ class Operator:
         self._sender = Sender(site.site.name, site.site.gateway, PERSON, key.encode())
         self.orders: list[dict[str, Any]] = []
 
-    async def work(self, *, once: bool) -> None:
-        """Trip and close; again and again unless `once`."""
+    async def work(self, is_online: Callable[[str], bool], *, once: bool) -> None:
+        """Trip and close as soon as the device is online; again and again unless `once`."""
         point = next(
             (point for point in self._site.control.point if {Action.TRIP, Action.CLOSE} <= set(point.actions)), None
         )
         if not self._site.control.enabled or point is None:
             return
-        await asyncio.sleep(BEGINS_S)
+        while not is_online(point.device):  # noqa: ASYNC110  # it looks as a person does
+            await asyncio.sleep(LOOKS_EVERY_S)
         while True:
             if await self._order(point.device, point.point, Action.TRIP):
                 await asyncio.sleep(max(OPEN_S, point.least_pause_s))
@@ -57,7 +61,11 @@ class Operator:
         """Arm and confirm; whether the device then showed it."""
         entry: dict[str, Any] = {"device": device, "point": point, "action": action.value, "state": "no_outcome"}
         self.orders.append(entry)
-        armed = await self._send(entry, "arm", ARM_WAIT_S, action=action.value, reason="demonstration")
+        armed = None
+        for _ in range(ARM_TRIES):
+            armed = await self._send(entry, "arm", ARM_WITHIN_S, action=action.value, reason="demonstration")
+            if armed is not None:
+                break
         if armed is None or armed.state != "armed":
             return False
         entry["shown"] = dict(armed.shows)

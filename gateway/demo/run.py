@@ -37,6 +37,8 @@ from gateway.mqtt import BrokerError, Session, session, stay_connected
 
 READY_WITHIN_S: Final = 30.0
 SETTLE_S: Final = 5.0  # the last truck has gone; portals close, meters answer once more
+STARTS_IN_S: Final = 8  # until the first truck: the daemons start meanwhile
+ORDERS_WITHIN_S: Final = 20.0
 PICTURES_PER_S: Final = 4
 RETAINED_WITHIN_S: Final = 3.0
 EVENTS_MOST: Final = 100_000
@@ -150,11 +152,12 @@ class _Demo:
     async def _start_simulator(self, host: str, port: int, console_port: int) -> Child:
         arguments = [
             *("simulator", self.settings.scenario, "--out", str(self.directory), "--seed", str(self.settings.seed)),
-            *("--fill", f"MQTT_HOST={host}", "--fill", f"MQTT_PORT={port}"),
+            *("--start-in", f"{STARTS_IN_S}s", "--fill", f"MQTT_HOST={host}", "--fill", f"MQTT_PORT={port}"),
             *("--fill", f"STATE_DIR={self.directory / 'state'}"),
         ]
         if self.settings.duration_s is not None:
             arguments += ["--for", f"{max(1.0, self.settings.duration_s - SETTLE_S):g}s"]
+        self.site_path.unlink(missing_ok=True)  # of an earlier run that was kept here
         child = await self._start("simulator", *arguments)
         async with asyncio.timeout(READY_WITHIN_S):
             while not self.site_path.exists():
@@ -187,7 +190,7 @@ class _Demo:
         duration_s = self.settings.duration_s
         tasks = [asyncio.create_task(_follow(site, live))]
         if duration_s is None or duration_s >= LEAST_S:
-            tasks.append(asyncio.create_task(operator.work(once=duration_s is not None)))
+            tasks.append(asyncio.create_task(operator.work(live.is_online, once=duration_s is not None)))
         ends_s = self._ends_s()
         try:
             with self._picture() as picture:
@@ -197,6 +200,8 @@ class _Demo:
                     left = "Ctrl-C ends it" if ends_s is None else f"{max(0, ends_s - time.monotonic()):.0f} s left"
                     picture.update(render(live, address, left, operator.orders), refresh=True)
                     await asyncio.sleep(1 / PICTURES_PER_S)
+            if duration_s is not None and len(tasks) > 1:
+                await asyncio.wait(tasks[1:], timeout=ORDERS_WITHIN_S)  # an order that was begun is ended
         finally:
             for task in tasks:
                 task.cancel()

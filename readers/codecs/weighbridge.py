@@ -260,7 +260,8 @@ def _exponent(value: Decimal, tare: Decimal) -> int:
     """The power of ten of the last digit of a Toledo frame, for which both numbers fit; the value's own if it does."""
     exponent = value.as_tuple().exponent
     assert isinstance(exponent, int)
-    for candidate in (min(exponent, 0), *range(1, max(_TOLEDO_POINT) + 1)):
+    candidates: list[int] = [min(exponent, 0), *range(1, max(_TOLEDO_POINT) + 1)]
+    for candidate in candidates:
         numbers = (value.scaleb(-candidate), tare.scaleb(-candidate))
         whole = all(number == number.to_integral_value() for number in numbers)
         if candidate in _TOLEDO_POINT and whole and abs(value) < 10 ** (DIGITS + candidate) > tare >= 0:

@@ -35,6 +35,7 @@ LATENCY_S: Final = 0.5  # of adapters and device servers
 REST_S: Final = 0.2  # between what a meter sends and what it is sent
 TRIES: Final = 2
 LONGEST_S: Final = 600.0  # 18 KB at 300 baud
+LEAST_FILL: Final = 0.25  # of the time of the line, by a meter that sends
 _READOUT_LEAST_S: Final = 10.0
 _TURNS_TO_EMPTY: Final = 16
 _MOST_UNKNOWN: Final = 64
@@ -198,16 +199,22 @@ class _Line:
         return found if isinstance(found, Data) else None
 
     async def _next(self, kind: type[Frame], baud: int, sent_bytes: int) -> Frame | None:
-        """The next message of that kind; None when none came, or the line fell silent inside it."""
-        first_s = self._port.monotonic_s() + sent_bytes * self._character_s(baud) + REACTION_S + LATENCY_S
-        until_s, last_s = first_s, first_s + LONGEST_S
+        """The next message of that kind; None when none came, or the line fell silent inside it or a damaged one."""
+        character_s = self._character_s(baud)
+        quiet_s = REACTION_S + LATENCY_S
+        first_s = until_s = self._port.monotonic_s() + sent_bytes * character_s + quiet_s
+        last_s = first_s + LONGEST_S
+        busy_until_s = 0.0
         while (left_s := min(until_s, last_s) - self._port.monotonic_s()) > 0:
             data = await self._port.receive(left_s)
             for frame in self._frames(data) if data else []:
                 if isinstance(frame, kind):
                     return frame
+            now_s = self._port.monotonic_s()
+            # what is left of a damaged message fills the line and is waited for, but not noise now and then
+            busy_until_s = min(max(busy_until_s, now_s) + len(data) * character_s / LEAST_FILL, now_s + quiet_s)
             if data:
-                until_s = max(first_s, self._port.monotonic_s() + REACTION_S + LATENCY_S)
+                until_s = max(first_s, now_s + quiet_s if self._decoder.holds else busy_until_s)
         return next((frame for frame in self._frames(b"") if isinstance(frame, kind)), None)
 
     async def _settle(self) -> None:

@@ -114,13 +114,22 @@ class _Line:
         data = await self._port.receive(within_s)
         return self._decoder.feed(data) if data else self._decoder.gap()
 
+    async def _selection(self) -> Select | None:
+        """What it is told to do next, in however many pieces that comes; None when it is told nothing in time."""
+        until_s = self._port.monotonic_s() + _SELECT_WITHIN_S
+        while (left_s := until_s - self._port.monotonic_s()) > 0:
+            for frame in await self._heard(left_s):
+                if isinstance(frame, Select):
+                    return frame
+        return None
+
     async def _read_out(self, meter: Meter) -> None:
         await self._send(
             encode(Identification(meter.maker, meter.baud, meter.model), parity=meter.has_parity), self._sign_on
         )
         baud = BAUDS_B.get(meter.baud, self._sign_on)
         if meter.baud in BAUDS:
-            select = next((frame for frame in await self._heard(_SELECT_WITHIN_S) if isinstance(frame, Select)), None)
+            select = await self._selection()
             if select is not None:
                 if select.mode != "0" or select.baud not in BAUDS:
                     return  # programming is not played

@@ -43,6 +43,14 @@ def test_writing_again_changes_nothing(tmp_path: Path) -> None:
                 *(NOON_US + 900_000_000, 15),
             )
         ],
+        "production": [
+            (
+                *(NOON_US * 1000, "warper-1", "interval", "early", "m", NOON_US, NOON_US + 900_000_000, 900.0),
+                *(800.0, 0.0, 50.0, 0.0, 0.0, 0.0, 50.0, 0.0, 0.0, 0.0, 1, 5400, 5390, 10, 0, 0, 0, 600.0),
+                *(0.94, 0.675, 0.998, 0.633, 2600, 850.0, 0.48),
+            )
+        ],
+        "machine_stop": [(NOON_US * 1000, "warper-1", "interval", "early", "yarn break", 50.0, 1)],
         "tag_reads": [
             (NOON_US, "edge-1", 1, 7, 0, "gate-1", 1, "gate-1-1", EPC, -50.0, 1, None, None, None, None, 1.0, 2.0, 3)
         ],

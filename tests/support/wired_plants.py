@@ -522,9 +522,9 @@ PLANTS: Final = (
     Plant(
         "sml",
         "sml",
-        before(sml.serve, SteadyLoad("230.1"), lambda: sml.Meter(every_s=0.5)),
+        before(sml.serve, SteadyLoad("230.1"), lambda: sml.Meter(every_s=0.2)),
         SML_TOLD,
-        {"telegram_every_s": 0.5, "energy_every_s": 0},
+        {"telegram_every_s": 1, "energy_every_s": 0},
         LISTENED,
     ),
     Plant(
@@ -534,11 +534,11 @@ PLANTS: Final = (
             dsmr_p1.serve,
             SteadyLoad("230.1"),
             lambda: dsmr_p1.Meter(
-                every_s=0.5, sub_meters=[dsmr_p1.SubMeter(1, device_type=3, register=lambda _: Decimal("1234.567"))]
+                every_s=0.2, sub_meters=[dsmr_p1.SubMeter(1, device_type=3, register=lambda _: Decimal("1234.567"))]
             ),
         ),
         P1_TOLD,
-        {"telegram_every_s": 0.5, "energy_every_s": 0, "sub_meters": [{"name": "gas", "channel": 1}]},
+        {"telegram_every_s": 1, "energy_every_s": 0, "sub_meters": [{"name": "gas", "channel": 1}]},
         LISTENED,
     ),
     Plant(

@@ -32,6 +32,8 @@ def test_changes_are_told_once() -> None:
     first, second = live.changes(), live.changes()
     assert len(first["reads"]) == 2
     assert first["devices"]["gate-1"]["state"] == "online"
+    assert live.is_online("gate-1")
+    assert not live.is_online("gate-2")
     assert "reads" not in second
     assert "devices" not in second
 

@@ -26,14 +26,31 @@ def site(port: int, *, enabled: bool = True) -> SiteFile:
     )
 
 
+def at_once(device: str) -> bool:
+    return bool(device)
+
+
+def test_it_waits_for_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator, "LOOKS_EVERY_S", 0.001)
+    asked: list[str] = []
+
+    def is_online(device: str) -> bool:
+        asked.append(device)
+        return len(asked) > 2
+
+    person = Operator(site(1), "k" * 32)
+    asyncio.run(person.work(is_online, once=True))
+    assert asked == ["feeder-7"] * 3
+    assert len(person.orders) == 1
+
+
 def test_it_tells_that_nobody_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operator, "BEGINS_S", 0.0)
-    monkeypatch.setattr(operator, "ARM_WAIT_S", 0.3)
+    monkeypatch.setattr(operator, "ARM_WITHIN_S", 0.2)
 
     async def main() -> list[dict[str, Any]]:
         async with EmbeddedBroker(tmp_path / "broker") as broker:
             person = Operator(site(broker.port), "k" * 32)
-            await person.work(once=True)
+            await person.work(at_once, once=True)
         return person.orders
 
     orders = asyncio.run(main())
@@ -43,17 +60,15 @@ def test_it_tells_that_nobody_answered(tmp_path: Path, monkeypatch: pytest.Monke
     ]
 
 
-def test_it_tells_that_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operator, "BEGINS_S", 0.0)
+def test_it_tells_that_the_broker_is_away() -> None:
     person = Operator(site(1), "k" * 32)
-    asyncio.run(person.work(once=True))
+    asyncio.run(person.work(at_once, once=True))
     assert "127.0.0.1:1" in person.orders[0]["detail"]
 
 
-def test_where_control_is_off_nothing_is_ordered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operator, "BEGINS_S", 0.0)
+def test_where_control_is_off_nothing_is_ordered() -> None:
     person = Operator(site(1, enabled=False), "k" * 32)
-    asyncio.run(person.work(once=True))
+    asyncio.run(person.work(at_once, once=True))
     assert person.orders == []
 
 

@@ -25,9 +25,9 @@ meters = st.one_of(
     st.builds(Address, st.integers(0, 0x7F), st.integers(0, 0x7F), st.just(2)),
     st.builds(Address, st.integers(0, 0x3FFF), st.integers(0, 0x3FFF), st.just(4)),
 )
-informations = st.one_of(st.just(b""), st.binary(min_size=1, max_size=140), st.just(b"\x7e" * 20))
+contents = st.one_of(st.just(b""), st.binary(min_size=1, max_size=140), st.just(b"\x7e" * 20))
 frames = st.builds(
-    Frame, meters, st.builds(Address, st.integers(0, 0x7F)), st.integers(0, 255), informations, st.booleans()
+    Frame, meters, st.builds(Address, st.integers(0, 0x7F)), st.integers(0, 255), contents, st.booleans()
 )
 
 

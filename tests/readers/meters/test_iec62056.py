@@ -236,6 +236,48 @@ def test_noise_and_loss_make_no_other_value(seed: int) -> None:
     assert rejected_in(heard)
 
 
+def test_noise_that_never_ends_does_not_keep_it_from_asking_again() -> None:
+    meters = {"11": Meter(Steady())}
+    heard: list[Observation] = []
+
+    async def scene() -> None:
+        ours, theirs = pair()
+        rng = Random(1)
+
+        async def blow() -> None:
+            while True:
+                await theirs.pause(rng.uniform(0.2, 0.6))
+                await theirs.send(rng.randbytes(rng.randint(1, 4)))
+
+        settings = Iec62056Settings.model_validate(TWO | {"fixed_baud": 9600})  # nobody answers to 22
+        tasks = [
+            asyncio.create_task(blow()),
+            asyncio.create_task(serve(theirs, meters)),
+            asyncio.create_task(DRIVER.make(settings).run(ours, heard.append)),
+        ]
+        await ours.pause(170)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(scene())
+    assert [each.active for each in heard if isinstance(each, Watching) and each.source == "b"] == [False]
+    assert sum(isinstance(each, Readings) and each.source == "a" for each in heard) >= 2
+
+
+@pytest.mark.parametrize("baud", ["0", " "])
+def test_the_rest_of_a_damaged_readout_is_waited_for(baud: str) -> None:
+    meter = Meter(Steady(), baud=baud)
+
+    def faulty(port: MemoryPort) -> Port:
+        return FaultyPort(port, [Fault(Kind.CORRUPT, Towards.CLIENT, at_byte=100, length=1)], 1)
+
+    heard, line = read_out({"1": meter}, ONE, seconds=120, near=faulty, at_line_speed=True)
+    assert meter.readouts == 2
+    assert bytes(byte & 0x7F for byte in line.sent).count(b"/?") == 2
+    assert readings_in(heard)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -59,6 +59,23 @@ def test_mode_c_waits_for_a_selection_and_goes_on_without_one() -> None:
     assert [type(frame) for frame in talk(Meter(Steady()), Request(), Select("5", "1"), wait_s=1.4)] == [Identification]
 
 
+def test_a_selection_may_come_in_pieces() -> None:
+    async def scene() -> bytes:
+        ours, theirs = pair()
+        playing = asyncio.create_task(serve(theirs, {"1": Meter(Steady())}))
+        await ours.send(encode(Request()))
+        await ours.receive(1.0)
+        raw = encode(Select("5", "1"))  # programming, which is not answered
+        for piece in (raw[:1], raw[1:3], raw[3:]):
+            await ours.send(piece)
+            await ours.pause(0.2)
+        heard = await ours.receive(3.0)
+        playing.cancel()
+        return heard
+
+    assert run(scene()) == b""
+
+
 @pytest.mark.parametrize("baud", ["A", " "])
 def test_modes_a_and_b_go_on_by_themselves(baud: str) -> None:
     assert [type(frame) for frame in talk(Meter(Steady(), baud=baud), Request())] == [Identification, Data]

@@ -69,8 +69,8 @@ def test_machines_must_differ(machines: list[dict[str, Any]], more: dict[str, An
 @pytest.mark.parametrize(
     ("state", "wanted"),
     [
-        ({"address": 0, "states": {"4": "idel"}}, "state.number.states.4"),
-        ({"bits": [{"address": 0, "bit": 0, "state": "idel"}]}, "state.bits.bits.0.state"),
+        ({"address": 0, "states": {"4": "asleep"}}, "state.number.states.4"),
+        ({"bits": [{"address": 0, "bit": 0, "state": "asleep"}]}, "state.bits.bits.0.state"),
     ],
 )
 def test_faults_of_a_state_are_told_of_the_form_that_it_has(state: dict[str, Any], wanted: str) -> None:
