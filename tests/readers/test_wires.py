@@ -35,6 +35,8 @@ ELSEWHERE: Final = {
     "pcsc": "tests/system/test_pcsc.py",
     "impinj_iot": "tests/system/test_mqtt_readers.py",
     "zebra_iotc": "tests/system/test_mqtt_readers.py",
+    "opcua": "tests/system/test_opcua_peer.py",
+    "mtconnect": "tests/readers/machines/mtconnect/test_driver.py",  # a real HTTP server, closed and opened again
 }
 """Drivers that speak over neither a line nor a connection of their own, and where they meet their devices."""
 
