@@ -303,8 +303,8 @@ P1_TOLD: Final = told(
         (Quantity.POWER_FAILURES, None, None, "4"),
     ],
 ) | told("gas", [(Quantity.GAS_VOLUME, None, None, "1234.567")])
-MBUS_METERS: Final = {"in-1": (1, "00000011"), "in-2": (250, "00000016"), "in-3": (0, "16686816")}
-"""Primary address and number; the last is selected by its number."""
+MBUS_METERS: Final = {f"in-{number}": (number, f"{number:08}") for number in range(1, 8)} | {"in-8": (0, "16686816")}
+"""Primary address and number; the last is selected by its number. So many, since each is read seldom."""
 MBUS_TOLD: Final[Items] = frozenset().union(
     *(
         told(
@@ -320,7 +320,7 @@ MBUS_TOLD: Final[Items] = frozenset().union(
         for name in MBUS_METERS
     )
 )
-IEC_METERS: Final = {"in-1": "70831205", "in-2": "70831206"}
+IEC_METERS: Final = {"in-1": "70831205"}
 IEC_TOLD: Final[Items] = frozenset().union(
     *(
         told(
@@ -547,7 +547,7 @@ PLANTS: Final = (
         lambda: partial(
             mbus.serve,
             meters={
-                address: mbus.Meter(mbus.electricity(SteadyLoad("230.1")), number, device_type=2, records_per_frame=1)
+                address: mbus.Meter(mbus.electricity(SteadyLoad("230.1")), number, device_type=2, records_per_frame=4)
                 for address, number in MBUS_METERS.values()
             },
         ),
