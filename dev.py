@@ -81,8 +81,8 @@ def demo(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run the unit and in-process tests."""
-    return _call("python", "-m", "pytest", *(arguments or ["-q", "tests"]))
+    """Run the unit and in-process tests, on all cores; or those that are named, as pytest is told."""
+    return _call("python", "-m", "pytest", *(arguments or ["-q", "-n", "auto", "--dist", "worksteal", "tests"]))
 
 
 def check(arguments: list[str]) -> int:
