@@ -34,6 +34,8 @@ class Action(StrEnum):
     """On for a moment that the point's settings tell, then off; the device itself keeps the time where it can."""
     SET = "set"
     """Write a number within the point's bounds."""
+    FREEZE = "freeze"
+    """Have a meter take a snapshot of its registers."""
     STOP = "stop"
     RESET = "reset"
     START = "start"

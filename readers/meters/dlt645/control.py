@@ -160,9 +160,11 @@ async def _observe(meter: Meter) -> Shown:
             f"{refusal.error:02X} ({words(refusal.error)})"
         ) from refusal
     except IgnoredError as error:
-        raise LinkError(f"meter {meter.name} answers, but not when asked for its relay ({RELAY_WORD:08X})") from error
+        raise NoReplyError(
+            f"meter {meter.name} answers, but not when asked for its relay ({RELAY_WORD:08X})"
+        ) from error
     except FrameError as error:
-        raise LinkError(f"meter {meter.name} answered nonsense for its relay: {error}") from error
+        raise NoReplyError(f"meter {meter.name} answered nonsense for its relay: {error}") from error
     told: dict[str, Value | None] = {
         "is_closed": status.is_relay_closed,
         "is_closing_permitted": status.is_closing_ordered,

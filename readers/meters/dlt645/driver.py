@@ -21,7 +21,8 @@ from readers.meters.dlt645.items import ITEMS, RANKS, Read
 from readers.meters.dlt645.line import Line
 from readers.meters.dlt645.meter import Kept, Meter
 from readers.meters.dlt645.records import LEAST_GAP_S, BackFill
-from readers.meters.dlt645.settings import Dlt645Settings
+from readers.meters.dlt645.settings import SNAPSHOT, Dlt645Settings
+from readers.meters.dlt645.snapshot import Snapshots, is_taken
 from readers.meters.dlt645.status import StatusWatch
 from readers.observations import Condition, Severity
 
@@ -34,7 +35,7 @@ _EVERY_METER_HAS: Final = 0x00010000
 
 
 class Dlt645Driver:
-    """Polls its meters until cancelled, and gives orders to their relays. It is a `Controllable`."""
+    """Polls its meters until cancelled, and gives orders to them. It is a `Controllable`."""
 
     def __init__(self, settings: Dlt645Settings) -> None:
         self._settings = settings
@@ -63,7 +64,10 @@ class Dlt645Driver:
 
     async def observe(self, source: str | None, point: str) -> Shown:
         """See `Controllable`."""
-        return await self._open_session().relays.observe(source, point)
+        session = self._open_session()
+        if point == SNAPSHOT:
+            return await session.snapshots.observe(source)
+        return await session.relays.observe(source, point)
 
     async def attempt(self, order: Order) -> Attempt:
         """See `Controllable`.
@@ -72,13 +76,15 @@ class Dlt645Driver:
             LinkError: `run` is not running.
         """
         session = self._open_session()
+        if order.point == SNAPSHOT:
+            return await session.snapshots.attempt(order)
         attempt = await session.relays.attempt(order)
         session.look_at_status(order.source)
         return attempt
 
     def is_done(self, order: Order, before: Shown, after: Shown) -> bool | None:
         """See `Controllable`."""
-        return is_done(order, before, after)
+        return is_taken(before, after) if order.point == SNAPSHOT else is_done(order, before, after)
 
     def _open_session(self) -> _Session:
         if self._session is None:
@@ -112,6 +118,7 @@ class _Session:
         for meter in self._meters.values():
             self._add_polls(meter)
         self.relays = Relays(self.bus, self._meters, key)
+        self.snapshots = Snapshots(self.bus, self._meters)
 
     def look_at_status(self, name: str | None) -> None:
         """Read a meter's status words once its relay has had time to move."""

@@ -33,6 +33,7 @@ _RELAY_ACTIONS: Final = (
 )
 _RELAY_SHOWS: Final = ("is_closed", "is_closing_permitted", "is_protected", "is_alarm", "current_a", "power_w")
 _RELAY_SETTLES_S: Final = 10.0
+SNAPSHOT: Final = "snapshot"
 
 
 class Protocol(StrEnum):
@@ -151,13 +152,19 @@ class Dlt645Settings(DriverSettings):
         return tuple(meter.name for meter in self.meters)
 
     def control_points(self) -> tuple[ControlPoint, ...]:
-        """The relay of each meter, where a password to order it about is given."""
+        """The snapshot of each meter of 2007; its relay too, where a password to order it about is given."""
+        snapshots = tuple(
+            ControlPoint(SNAPSHOT, meter.name, (Action.FREEZE,), shows=("frozen_at",))
+            for meter in self.meters
+            if meter.protocol is not Protocol.EDITION_1997
+        )
         if self.control_credential is None:
-            return ()
-        return tuple(
+            return snapshots
+        relays = tuple(
             ControlPoint(RELAY, source, _RELAY_ACTIONS, shows=_RELAY_SHOWS, settles_s=_RELAY_SETTLES_S)
             for source in self.sources()
         )
+        return relays + snapshots
 
     def period_s(self, what: Read) -> float:
         """How often something is read."""
