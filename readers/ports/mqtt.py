@@ -103,9 +103,12 @@ class MqttPort(HoldingPort):
             self._end("the port is closed")
         if not self._client.is_running:
             return
-        if self._client.disconnect() is not paho.MQTT_ERR_SUCCESS or not await self._ends():
+        has_ended = self._client.disconnect() is paho.MQTT_ERR_SUCCESS and await self._ends()
+        if not has_ended:
             self._client.cut()  # nobody takes our goodbye
-            await self._ends()
+            has_ended = await self._ends()
+        if has_ended:
+            self._client.release()
 
     async def _ends(self) -> bool:
         try:

@@ -75,6 +75,10 @@ class BrokerClient(paho.Client):
             with contextlib.suppress(OSError):  # the other side has cut it
                 socket.socket.shutdown(own, socket.SHUT_RDWR)  # SSLSocket's would pull TLS away from under the thread
 
+    def release(self) -> None:
+        """Close the pair of sockets that woke the thread, which has ended: the library leaves them to the collector."""
+        self._reset_sockets(sockpair_only=True)
+
     def _thread_main(self) -> None:
         assert self._own is not None
         cause = "the connection to the broker has ended"

@@ -144,7 +144,9 @@ def test_events_alarms_and_points_are_stored_value_by_value(ladder: Rung) -> Non
         (raised,) = [row for row in found["alarm"] if row["id"] == "a-1"]
         assert raised["time"] // 1000 == at_us
         assert (raised["message"], raised["since_us"], raised["state"]) == (alarm.message, at_us - 7, "raised")
-        assert [len(rows) for name, rows in found.items() if name not in ("event", "alarm")] == [1] * 5
+        assert [len(rows) for name, rows in found.items() if name not in ("event", "alarm")] == [1] * (
+            len(MEASUREMENTS) - 2
+        )
 
     ladder.use(use)
 

@@ -76,6 +76,7 @@ def broker(
                 await scene(port)
             finally:
                 await port.close()
+                assert port._client._sockpairR is None, "nothing is left to the collector"
                 await port.close()  # harmless
             for _ in range(200):
                 if ends or heard[-1] == b"\x0e":
