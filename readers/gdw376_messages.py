@@ -55,6 +55,7 @@ _FORWARDED_HEAD_BYTES: Final = 3
 _REQUEST_HEAD_BYTES: Final = 6
 _PROTECTED: Final = frozenset({0x01, 0x04, 0x05, 0x06, 0x0F, 0x10})
 _BAUDS: Final = (300, 600, 1200, 2400, 4800, 7200, 9600, 19_200)
+_DATA_BITS: Final = 0b11  # of the line word: 5 to 8 of them
 _SECONDS: Final = 0x80
 _TENS_OF_MS: Final = 10
 _MOST_WAIT: Final = 0x7F
@@ -259,14 +260,20 @@ class SerialLine:
         """
         if self.baud not in _BAUDS:
             raise FrameError("range", f"{self.baud} baud; a terminal can do {', '.join(map(str, _BAUDS))}")
-        word = _BAUDS.index(self.baud) << 5 | (self.stop_bits == 2) << 4 | 0b11  # noqa: PLR2004 - stop bits
+        word = _BAUDS.index(self.baud) << 5 | (self.stop_bits == 2) << 4 | _DATA_BITS  # noqa: PLR2004 - stop bits
         if self.parity is not Parity.NONE:
             word |= 0x08 | (self.parity is Parity.ODD) << 2
         return word
 
     @classmethod
     def decode(cls, word: int) -> SerialLine:
-        """What a line word says."""
+        """What a line word says.
+
+        Raises:
+            FrameError: `range`: other than 8 data bits, which no meter here has.
+        """
+        if word & _DATA_BITS != _DATA_BITS:
+            raise FrameError("range", f"line word {word:02X}: {5 + (word & _DATA_BITS)} data bits; allowed: 8")
         parity = (Parity.ODD if word & 0x04 else Parity.EVEN) if word & 0x08 else Parity.NONE
         return cls(_BAUDS[word >> 5], parity, 2 if word & 0x10 else 1)
 
@@ -300,7 +307,7 @@ def read_forward(frame: Frame) -> Forward:
     """What a terminal is to forward.
 
     Raises:
-        FrameError: `truncated`, or `length` when the lengths disagree.
+        FrameError: `truncated`, `length` when the lengths disagree, or `range` of the line word.
     """
     body = frame.units[_NAME_BYTES:]
     if len(body) < _REQUEST_HEAD_BYTES:

@@ -78,7 +78,7 @@ class Hand:
                 return await driver.attempt(order)
         except TimeoutError:
             return Attempt(Fate.UNKNOWN, f"no answer within {ATTEMPT_WITHIN_S:g} s")
-        except Exception as error:  # noqa: BLE001  # the same; what was sent before is not known
+        except Exception as error:  # noqa: BLE001  # a bug in one driver must not stop the others; what was sent is not known
             self._tell_bug(error)
             return Attempt(Fate.UNKNOWN, "its driver failed, see the log")
 
@@ -121,7 +121,7 @@ class Hand:
         driver = self.live()
         try:
             return driver.is_done(order, before, after) if driver is not None else None
-        except Exception as error:  # noqa: BLE001  # the same
+        except Exception as error:  # noqa: BLE001  # a bug in one driver must not stop the others
             self._tell_bug(error)
             return None
 

@@ -193,7 +193,7 @@ class ControlService:
                 raise StrangerError("retained", text)  # noqa: TRY301  # one way to refuse what is nobody's
             command = self._people.command(message.topic, message.payload)
             if command.device != device:
-                raise StrangerError("topic", "its device is not that of its topic")  # noqa: TRY301  # the same
+                raise StrangerError("topic", "its device is not that of its topic")  # noqa: TRY301  # one way to refuse what is nobody's
         except StrangerError as why:
             await self._stranger(device, message.payload, why)
             return

@@ -6,6 +6,7 @@ out. Nothing is ever written to a meter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Literal, Self
 
@@ -24,9 +25,10 @@ from readers.codecs.iec62056 import (
     Select,
     encode,
 )
-from readers.codecs.iec62056_values import Said, said
+from readers.codecs.iec62056_values import said
 from readers.driver import DriverSettings, DriverSpec, Kind, LineDefaults, Port, Report, SerialPort
-from readers.observations import Condition, DeviceInfo, Readings, Rejected, Severity, Watching
+from readers.metered import MeterTeller
+from readers.observations import DeviceInfo, Readings, Rejected
 
 SIGN_ON_BAUD: Final = 300
 BITS_PER_CHARACTER: Final = 10
@@ -38,7 +40,6 @@ LONGEST_S: Final = 600.0  # 18 KB at 300 baud
 LEAST_FILL: Final = 0.25  # of the time of the line, by a meter that sends
 _READOUT_LEAST_S: Final = 10.0
 _TURNS_TO_EMPTY: Final = 16
-_MOST_UNKNOWN: Final = 64
 _LETTER_OF: Final = {baud: letter for letter, baud in BAUDS.items()}
 
 FixedBaud = Literal[300, 600, 1200, 2400, 4800, 9600, 19200]
@@ -108,24 +109,52 @@ class Iec62056Driver:
             LinkError: the line is gone.
         """
         line = _Line(port, report, self._settings.fixed_baud)
-        tellers = {meter.name: _Teller(meter.name, port, report, self._settings) for meter in self._settings.meters}
+        tellers = {meter.name: MeterTeller(meter.name, report) for meter in self._settings.meters}
+
+        def answered(name: str) -> None:
+            tellers[name].heard()
+
         bus = Bus(
             port,
             on_silent=lambda name, reason: tellers[name].silent(reason),
-            on_answer=lambda name: tellers[name].answers(),
+            on_answer=answered,
             on_stray=line.stray,
         )
         for meter in self._settings.meters:
-            ask = partial(_read_out, line, meter, tellers[meter.name])
+            tell = partial(_tell, port, report, meter.name, tellers[meter.name], self._settings.utc_offset_min)
+            ask = partial(_read_out, line, meter, tell)
             bus.add(Poll(meter.name, Rank.ENERGY, self._settings.read_every_s, ask, port.monotonic_s(), is_probe=True))
         await bus.run()
 
 
-async def _read_out(line: _Line, meter: Meter, teller: _Teller) -> bool:
-    identification, data = await line.read_out(meter)
-    teller.answers()
-    teller.tell(identification, data)
+async def _read_out(line: _Line, meter: Meter, tell: Callable[[Identification, Data], None]) -> bool:
+    tell(*await line.read_out(meter))
     return True
+
+
+def _tell(
+    port: Port,
+    report: Report,
+    name: str,
+    teller: MeterTeller,
+    utc_offset_min: int,
+    identification: Identification,
+    data: Data,
+) -> None:
+    """Report a readout."""
+    teller.heard()
+    found = said(data, utc_offset_min)
+    who = DeviceInfo(identification.maker, identification.product, found.firmware, found.serial, source=name)
+    teller.introduce(who)
+    teller.spoilt(found.faults)
+    error, refusal = found.error_register, found.refusal
+    teller.state("meter_error", f"the meter's error register is {error}: see its manual" if error else "")
+    teller.state(
+        "read_refused", f"the meter answers with the error {refusal} in place of its readout" if refusal else ""
+    )
+    teller.unknown(found.unknown, "the meter also says {}: they have no meaning here and are not published")
+    if found.readings:
+        report(Readings(port.now_us(), found.readings, name))
 
 
 class _Line:
@@ -240,66 +269,6 @@ class _Line:
     @staticmethod
     def _character_s(baud: int) -> float:
         return BITS_PER_CHARACTER / baud
-
-
-class _Teller:
-    """What is told of one meter, as long as a link lasts."""
-
-    def __init__(self, name: str, port: Port, report: Report, settings: Iec62056Settings) -> None:
-        self._name = name
-        self._port = port
-        self._report = report
-        self._utc_offset_min = settings.utc_offset_min
-        self._watched: bool | None = None
-        self._info: DeviceInfo | None = None
-        self._unknown: list[str] = []
-        self._told: dict[str, str] = {}
-
-    def answers(self) -> None:
-        """It was read out."""
-        if not self._watched:
-            if self._watched is False:
-                self._report(Condition("meter_silent", active=False, source=self._name))
-            self._watched = True
-            self._report(Watching(source=self._name))
-
-    def silent(self, reason: str) -> None:
-        """It could not be read out."""
-        if self._watched is not False:
-            self._watched = False
-            self._report(Watching(source=self._name, active=False))
-            self._report(
-                Condition("meter_silent", active=True, severity=Severity.FAULT, detail=reason, source=self._name)
-            )
-
-    def tell(self, identification: Identification, data: Data) -> None:
-        """Report a readout."""
-        found = said(data, self._utc_offset_min)
-        info = DeviceInfo(identification.maker, identification.product, found.firmware, found.serial, source=self._name)
-        if info != self._info:
-            self._info = info
-            self._report(info)
-        for error in found.faults:
-            self._report(Rejected(f"data_{error.reason}", reads_lost=1, sample=error.frame, source=self._name))
-        self._conditions(found)
-        if found.readings:
-            self._report(Readings(self._port.now_us(), found.readings, self._name))
-
-    def _conditions(self, found: Said) -> None:
-        self._state("meter_error", found.error_register, "the meter's error register is {}: see its manual")
-        self._state("read_refused", found.refusal, "the meter answers with the error {} in place of its readout")
-        new = [name for name in dict.fromkeys(found.unknown) if name not in self._unknown]
-        if new and len(self._unknown) < _MOST_UNKNOWN:
-            self._unknown += new[: _MOST_UNKNOWN - len(self._unknown)]
-            detail = f"the meter also says {', '.join(self._unknown)}: they have no meaning here and are not published"
-            self._report(Condition("register_unknown", True, Severity.INFO, detail=detail, source=self._name))  # noqa: FBT003 - a dataclass of the contract
-
-    def _state(self, name: str, value: str, detail: str) -> None:
-        """A condition that lasts as long as there is such a value."""
-        if value != self._told.get(name, ""):
-            self._told[name] = value
-            text = detail.format(value) if value else ""
-            self._report(Condition(name, active=bool(value), detail=text, source=self._name))
 
 
 DRIVER: Final = DriverSpec(

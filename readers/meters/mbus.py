@@ -18,7 +18,8 @@ from readers.codecs.mbus_values import DEVICE_TYPES, said
 from readers.driver import DriverSettings, DriverSpec, LineDefaults, Parity, Port, Report
 from readers.driver import Kind as DeviceKind
 from readers.errors import FrameError
-from readers.observations import Condition, DeviceInfo, Readings, Rejected, Severity, Watching
+from readers.metered import MeterTeller
+from readers.observations import DeviceInfo, Readings, Rejected
 
 BITS_PER_CHARACTER: Final = 11
 REPLY_BITS: Final = 330  # the longest that a meter takes, and 50 ms (EN 13757-2, 5.5.1)
@@ -30,7 +31,6 @@ TRIES: Final = 3  # as EN 13757-2 asks for
 MOST_FRAMES: Final = 16
 _FRAME_BYTES: Final = 261
 _TURNS_TO_EMPTY: Final = 16
-_MOST_UNKNOWN: Final = 64
 _NUMBER_DIGITS: Final = 8
 _LEAST_READ_S: Final = 10.0
 
@@ -104,24 +104,44 @@ class MbusDriver:
             LinkError: the line is gone.
         """
         line = _Line(port, report)
-        tellers = {meter.name: _Teller(meter.name, port, report, self._settings) for meter in self._settings.meters}
+        tellers = {meter.name: MeterTeller(meter.name, report) for meter in self._settings.meters}
+
+        def answered(name: str) -> None:
+            tellers[name].heard()
+
         bus = Bus(
             port,
             on_silent=lambda name, reason: tellers[name].silent(reason),
-            on_answer=lambda name: tellers[name].answers(),
+            on_answer=answered,
             on_stray=line.stray,
         )
         for meter in self._settings.meters:
-            ask = partial(_read, line, meter, tellers[meter.name])
+            tell = partial(_tell, port, report, meter.name, tellers[meter.name], self._settings.utc_offset_min)
+            ask = partial(_read, line, meter, tell)
             bus.add(Poll(meter.name, Rank.ENERGY, self._settings.read_every_s, ask, port.monotonic_s(), is_probe=True))
         await bus.run()
 
 
-async def _read(line: _Line, meter: Meter, teller: _Teller) -> bool:
-    answer = await line.read(meter)
-    teller.answers()
-    teller.tell(answer)
+async def _read(line: _Line, meter: Meter, tell: Callable[[_Answer], None]) -> bool:
+    tell(await line.read(meter))
     return True
+
+
+def _tell(port: Port, report: Report, name: str, teller: MeterTeller, utc_offset_min: int, answer: _Answer) -> None:
+    """Report an answer."""
+    teller.heard()
+    teller.state("read_refused", answer.refusal)
+    header = answer.header
+    if header is None:
+        return
+    kind = DEVICE_TYPES.get(header.device_type, f"type {header.device_type:02X}")
+    teller.introduce(DeviceInfo(header.maker, kind, str(header.version), header.number, source=name))
+    found = said(header, answer.records, utc_offset_min)
+    teller.spoilt(found.faults)
+    teller.state("meter_error", f"the meter's status says: {found.trouble}" if found.trouble else "")
+    teller.unknown(found.unknown, "the meter also says VIF {}: no meaning here, and not published")
+    if found.readings:
+        report(Readings(port.now_us(), found.readings, name))
 
 
 class _Answer:
@@ -304,68 +324,6 @@ def _named(meter: Meter) -> str:
     if meter.number is not None:
         return f"meter {meter.number}"
     return "the meter" if meter.address is None else f"address {meter.address}"
-
-
-class _Teller:
-    """What is told of one meter, as long as a link lasts."""
-
-    def __init__(self, name: str, port: Port, report: Report, settings: MbusSettings) -> None:
-        self._name = name
-        self._port = port
-        self._report = report
-        self._utc_offset_min = settings.utc_offset_min
-        self._watched: bool | None = None
-        self._info: DeviceInfo | None = None
-        self._unknown: list[str] = []
-        self._told: dict[str, str] = {}
-
-    def answers(self) -> None:
-        """It was read."""
-        if not self._watched:
-            if self._watched is False:
-                self._report(Condition("meter_silent", active=False, source=self._name))
-            self._watched = True
-            self._report(Watching(source=self._name))
-
-    def silent(self, reason: str) -> None:
-        """It could not be read."""
-        if self._watched is not False:
-            self._watched = False
-            self._report(Watching(source=self._name, active=False))
-            self._report(
-                Condition("meter_silent", active=True, severity=Severity.FAULT, detail=reason, source=self._name)
-            )
-
-    def tell(self, answer: _Answer) -> None:
-        """Report an answer."""
-        self._state("read_refused", answer.refusal)
-        header = answer.header
-        if header is None:
-            return
-        kind = DEVICE_TYPES.get(header.device_type, f"type {header.device_type:02X}")
-        info = DeviceInfo(header.maker, kind, str(header.version), header.number, source=self._name)
-        if info != self._info:
-            self._info = info
-            self._report(info)
-        found = said(header, answer.records, self._utc_offset_min)
-        for error in found.faults:
-            self._report(Rejected(f"data_{error.reason}", reads_lost=1, sample=error.frame, source=self._name))
-        self._state("meter_error", f"the meter's status says: {found.trouble}" if found.trouble else "")
-        new = [name for name in dict.fromkeys(found.unknown) if name not in self._unknown]
-        if new and len(self._unknown) < _MOST_UNKNOWN:
-            self._unknown += new[: _MOST_UNKNOWN - len(self._unknown)]
-            detail = f"the meter also says VIF {', '.join(self._unknown)}: no meaning here, and not published"
-            self._report(
-                Condition("register_unknown", active=True, severity=Severity.INFO, detail=detail, source=self._name)
-            )
-        if found.readings:
-            self._report(Readings(self._port.now_us(), found.readings, self._name))
-
-    def _state(self, name: str, detail: str) -> None:
-        """A condition that lasts as long as there is something to say."""
-        if detail != self._told.get(name, ""):
-            self._told[name] = detail
-            self._report(Condition(name, active=bool(detail), detail=detail, source=self._name))
 
 
 DRIVER: Final = DriverSpec(

@@ -108,6 +108,16 @@ def test_the_line_words_of_published_frames() -> None:
     assert SerialLine(9600).encode() == 0xCB
 
 
+@pytest.mark.parametrize(("word", "bits"), [(0x68, 5), (0x69, 6), (0x6A, 7)])
+def test_a_line_word_of_other_data_bits_is_refused(word: int, bits: int) -> None:
+    with pytest.raises(FrameError, match=f"line word {word:02X}: {bits} data bits; allowed: 8"):
+        SerialLine.decode(word)
+
+
+def test_the_kind_of_parity_does_not_matter_where_there_is_none() -> None:
+    assert SerialLine.decode(0x67) == SerialLine.decode(0x63) == SerialLine(2400, Parity.NONE)
+
+
 @given(st.integers(1, 248))
 def test_kinds_have_names(fn: int) -> None:
     assert Frame("44030004", 0, 0, 0, kind(fn)).fn == fn

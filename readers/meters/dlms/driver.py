@@ -15,6 +15,7 @@ from readers.control import Attempt, ControlPoint, Order, Shown
 from readers.credentials import credential
 from readers.driver import DriverSpec, Kind, LineDefaults, Port, Report
 from readers.errors import ConfigError, DeviceRefusedError, LinkError
+from readers.metered import LineTeller
 from readers.meters.dlms.association import AssociationRefusedError, Identity
 from readers.meters.dlms.clock import EVERY_S, ClockWatch
 from readers.meters.dlms.library import library
@@ -25,7 +26,7 @@ from readers.meters.dlms.registers import Registers
 from readers.meters.dlms.relay import Relays, RelayWatch, is_done
 from readers.meters.dlms.settings import Authentication, DlmsSettings, Framing
 from readers.meters.dlms.settings import Meter as MeterSettings
-from readers.observations import Condition, Severity
+from readers.observations import Severity
 
 _NEVER_S: Final = float("inf")
 _AGAIN_S: Final = 60.0
@@ -101,8 +102,7 @@ class _Session:
     ) -> None:
         self._settings = settings
         self._port = port
-        self._report = report
-        self._is_dead = False
+        self._teller = LineTeller(report, len(settings.meters))
         self._refused: dict[str, str] = {}
         link_of, stray = _links(settings, port, report)
         self.bus = Bus(port, on_silent=self._silent, on_answer=self._answers, on_stray=stray)
@@ -192,9 +192,7 @@ class _Session:
         meter.condition("association_refused", detail=detail, severity=Severity.FAULT)
 
     def _answers(self, name: str) -> None:
-        if self._is_dead:
-            self._is_dead = False
-            self._report(Condition("line_silent", active=False, severity=Severity.FAULT))
+        self._teller.heard()
         if name in self._back_fills:
             self._start_back_fill(self._meters[name])
 
@@ -219,12 +217,7 @@ class _Session:
             return
         if self._settings.framing is Framing.WRAPPER:
             raise LinkError(reason)
-        self._is_dead = True
-        detail = (
-            f"none of the {len(self._meters)} meters of this line answers; check the adapter, its power, the wires, "
-            "and speed and parity"
-        )
-        self._report(Condition("line_silent", active=True, severity=Severity.FAULT, detail=detail))
+        self._teller.silent()
 
 
 def identity_of(meter: MeterSettings) -> Identity:

@@ -10,6 +10,7 @@ from readers.bus import NoReplyError
 from readers.codecs.dlms_data import Denied, Result
 from readers.driver import Report
 from readers.errors import FrameError, ReaderError
+from readers.metered import MeterTeller
 from readers.meters.dlms.association import (
     MOST_COUNTER,
     Association,
@@ -26,7 +27,7 @@ from readers.meters.dlms.link import Link
 from readers.meters.dlms.settings import PUBLIC_CLIENT, Authentication, obis
 from readers.meters.dlms.settings import Meter as MeterSettings
 from readers.obis import ObisCode
-from readers.observations import Condition, DeviceInfo, Rejected, Severity, Watching
+from readers.observations import Condition, DeviceInfo, Rejected, Severity
 
 AT_ONCE: Final = 10  # attributes in one request, which then fits one HDLC frame
 OTHER_REASON: Final = 250
@@ -93,7 +94,7 @@ class Meter:
         self.kept = kept
         self.report = report
         self.now_us = now_us
-        self.watched: bool | None = None
+        self._teller = MeterTeller(settings.name, report)
         self.silent_since_us: int | None = None
         self._settings = settings
         self._identity = identity
@@ -158,13 +159,15 @@ class Meter:
         """Report a condition of this meter."""
         self.report(Condition(name, active, severity, key, detail, self.name))
 
+    @property
+    def watched(self) -> bool | None:
+        """Whether it answers; None until it has answered or failed to."""
+        return self._teller.answers
+
     def silent(self, detail: str) -> None:
         """It does not answer."""
         self._association = None
-        if self.watched is not False:
-            self.watched = False
-            self.report(Watching(source=self.name, active=False))
-            self.condition("meter_silent", detail=detail, severity=Severity.FAULT)
+        self._teller.silent(detail)
 
     async def introduce(self) -> None:
         """Say once who the meter says it is.
@@ -289,11 +292,7 @@ class Meter:
 
     def _answers(self) -> None:
         now_us = self.now_us()
-        if not self.watched:
-            if self.watched is False:
-                self.report(Condition("meter_silent", active=False, source=self.name))
-            self.watched = True
-            self.report(Watching(source=self.name))
+        if self._teller.heard():
             self.silent_since_us = self.kept.last_good_us
         self.kept.last_good_us = now_us
 

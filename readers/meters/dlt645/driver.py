@@ -14,6 +14,7 @@ from readers.codecs.dlt645_orders import Key
 from readers.control import Attempt, ControlPoint, Order, Shown
 from readers.driver import DriverSpec, Kind, LineDefaults, Parity, Port, Report
 from readers.errors import LinkError
+from readers.metered import LineTeller
 from readers.meters.dlt645.clock import ClockWatch
 from readers.meters.dlt645.control import Relays, is_done, key_of
 from readers.meters.dlt645.events import EventWatch
@@ -24,7 +25,6 @@ from readers.meters.dlt645.records import LEAST_GAP_S, BackFill
 from readers.meters.dlt645.settings import SNAPSHOT, Dlt645Settings
 from readers.meters.dlt645.snapshot import Snapshots, is_taken
 from readers.meters.dlt645.status import StatusWatch
-from readers.observations import Condition, Severity
 
 _NEVER_S: Final = float("inf")
 _AGAIN_S: Final = 60.0
@@ -101,8 +101,7 @@ class _Session:
         line_defaults = DRIVER.line
         assert line_defaults is not None
         self._settings = settings
-        self._report = report
-        self._is_dead = False
+        self._teller = LineTeller(report, len(settings.meters))
         self._now_s = port.monotonic_s
         self._line = Line(port, report, wake_up_bytes=settings.wake_up_bytes, baud=line_defaults.baud)
         self.bus = Bus(port, on_silent=self._silent, on_answer=self._answers, on_stray=self._line.stray)
@@ -164,9 +163,7 @@ class _Session:
         return asked
 
     def _answers(self, name: str) -> None:
-        if self._is_dead:
-            self._is_dead = False
-            self._report(Condition("line_silent", active=False))
+        self._teller.heard()
         if name in self._back_fills:
             self._start_back_fill(self._meters[name])
 
@@ -183,12 +180,7 @@ class _Session:
     def _silent(self, name: str, reason: str) -> None:
         del name, reason  # the meter was told already
         if self.bus.all_silent:
-            self._is_dead = True
-            detail = (
-                f"none of the {len(self._meters)} meters of this line answers; check the adapter, its power, the two "
-                "wires, and speed and parity"
-            )
-            self._report(Condition("line_silent", active=True, severity=Severity.FAULT, detail=detail))
+            self._teller.silent()
 
 
 def _noted(meter: Meter, ask: Ask) -> Ask:

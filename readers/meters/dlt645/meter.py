@@ -13,12 +13,13 @@ from readers.codecs.dlt645_registers import BLOCKS, registers_of
 from readers.codecs.dlt645_status import RELAY_WORD
 from readers.driver import Report
 from readers.errors import FrameError, ReaderError
+from readers.metered import MeterTeller
 from readers.meters.dlt645.dialects import EDITION_1997, EDITION_2007, Dialect
 from readers.meters.dlt645.items import Item
 from readers.meters.dlt645.line import Line, RefusedError
 from readers.meters.dlt645.settings import Meter as MeterSettings
 from readers.meters.dlt645.settings import Protocol
-from readers.observations import Condition, DeviceInfo, Reading, Readings, Rejected, Severity, Watching
+from readers.observations import Condition, DeviceInfo, Reading, Readings, Rejected, Severity
 
 TRIES: Final = 2
 SILENT_STRIKES: Final = 3  # times that an answering meter ignores one request before it is left alone for a while
@@ -64,7 +65,7 @@ class Meter:
         self.line = line
         self.report = report
         self.utc_offset_min = utc_offset_min
-        self.watched: bool | None = None
+        self._teller = MeterTeller(settings.name, report)
         self.silent_since_us: int | None = None
         self._dialects: list[Dialect] = _dialects(settings.protocol)
         self._habits = line.habits()
@@ -196,6 +197,11 @@ class Meter:
         """Whether it has ignored this as often as a meter that lacks it."""
         return self._strikes.get(identifier, 0) >= SILENT_STRIKES
 
+    @property
+    def watched(self) -> bool | None:
+        """Whether it answers; None until it has answered or failed to."""
+        return self._teller.answers
+
     def lacks(self, identifier: int) -> None:
         """Leave this alone for an hour."""
         was_known = identifier in self._unsupported
@@ -207,10 +213,7 @@ class Meter:
     def silent(self, detail: str) -> None:
         """It does not answer."""
         self._strikes.clear()
-        if self.watched is not False:
-            self.watched = False
-            self.report(Watching(source=self.name, active=False))
-            self.condition("meter_silent", "", detail, severity=Severity.FAULT)
+        self._teller.silent(detail)
 
     async def _ask(self, identifier: int, more: bytes = b"", tries: int | None = None) -> bytes:
         address = await self.find_address()
@@ -241,11 +244,7 @@ class Meter:
         if not self._introduced:
             self._introduced = True
             self.report(DeviceInfo(serial=self.address or "", source=self.name))
-        if not self.watched:
-            if self.watched is False:
-                self.report(Condition("meter_silent", active=False, source=self.name))
-            self.watched = True
-            self.report(Watching(source=self.name))
+        if self._teller.heard():
             self.silent_since_us = self.kept.last_good_us
             del self._dialects[1:]
         self.kept.last_good_us = now_us

@@ -11,13 +11,13 @@ from typing import Final
 from readers.bus import Ask, Bus, NoReplyError, Poll, Rank
 from readers.codecs.dlt698_data import Oad
 from readers.driver import DriverSpec, Kind, LineDefaults, Parity, Port, Report
+from readers.metered import LineTeller
 from readers.meters.dlt698.items import ITEMS, RANKS, Read
 from readers.meters.dlt698.line import Line
 from readers.meters.dlt698.meter import Kept, Meter
 from readers.meters.dlt698.records import LEAST_GAP_S, BackFill
 from readers.meters.dlt698.settings import Dlt698Settings
 from readers.meters.dlt698.watches import ClockWatch, EventWatch, StatusWatch
-from readers.observations import Condition, Severity
 
 _NEVER_S: Final = float("inf")
 _AGAIN_S: Final = 60.0
@@ -49,8 +49,7 @@ class _Session:
         line_defaults = DRIVER.line
         assert line_defaults is not None
         self._settings = settings
-        self._report = report
-        self._is_dead = False
+        self._teller = LineTeller(report, len(settings.meters))
         self._now_s = port.monotonic_s
         self._line = Line(
             port,
@@ -105,9 +104,7 @@ class _Session:
         return asked
 
     def _answers(self, name: str) -> None:
-        if self._is_dead:
-            self._is_dead = False
-            self._report(Condition("line_silent", active=False))
+        self._teller.heard()
         if name not in self._back_fills:
             return
         meter = self._meters[name]
@@ -123,12 +120,7 @@ class _Session:
     def _silent(self, name: str, reason: str) -> None:
         del name, reason  # the meter was told already
         if self.bus.all_silent:
-            self._is_dead = True
-            detail = (
-                f"none of the {len(self._meters)} meters of this line answers; check the adapter, its power, the two "
-                "wires, and speed and parity"
-            )
-            self._report(Condition("line_silent", active=True, severity=Severity.FAULT, detail=detail))
+            self._teller.silent()
 
 
 def _noted(meter: Meter, ask: Ask) -> Ask:

@@ -13,9 +13,10 @@ from readers.codecs.dlt698_data import Data, Oad
 from readers.codecs.dlt698_objects import CLOCK, STATUS, item_of
 from readers.driver import Report
 from readers.errors import FrameError, ReaderError
+from readers.metered import MeterTeller
 from readers.meters.dlt698.line import Line, RefusedError
 from readers.meters.dlt698.settings import Meter as MeterSettings
-from readers.observations import Condition, DeviceInfo, Reading, Readings, Rejected, Severity, Watching
+from readers.observations import Condition, DeviceInfo, Reading, Readings, Rejected, Severity
 
 TRIES: Final = 2
 SILENT_STRIKES: Final = 3  # times that an answering meter ignores one object before it is left alone for a while
@@ -69,7 +70,7 @@ class Meter:
         self.line = line
         self.report = report
         self.utc_offset_min = utc_offset_min
-        self.watched: bool | None = None
+        self._teller = MeterTeller(settings.name, report)
         self.silent_since_us: int | None = None
         self._logical = settings.logical_address
         self._delay = line.delay()
@@ -190,6 +191,11 @@ class Meter:
         """Report a condition of this meter."""
         self.report(Condition(name, active, severity, key, detail, self.name))
 
+    @property
+    def watched(self) -> bool | None:
+        """Whether it answers; None until it has answered or failed to."""
+        return self._teller.answers
+
     def may_ask(self, oad: Oad) -> bool:
         """Whether it is not known to lack this."""
         return self.line.now_s() >= self._unsupported.get(oad, 0.0)
@@ -198,10 +204,7 @@ class Meter:
         """It does not answer."""
         self._strikes.clear()
         self._list_strikes = 0
-        if self.watched is not False:
-            self.watched = False
-            self.report(Watching(source=self.name, active=False))
-            self.condition("meter_silent", "", detail, severity=Severity.FAULT)
+        self._teller.silent(detail)
 
     async def _ask(self, request: Request, tries: int | None = None) -> Reply:
         if self.address is None:
@@ -248,11 +251,7 @@ class Meter:
         if not self._introduced:
             self._introduced = True
             self.report(DeviceInfo(serial=self.address or "", source=self.name))
-        if not self.watched:
-            if self.watched is False:
-                self.report(Condition("meter_silent", active=False, source=self.name))
-            self.watched = True
-            self.report(Watching(source=self.name))
+        if self._teller.heard():
             self.silent_since_us = self.kept.last_good_us
         self.kept.last_good_us = self.line.now_us()
 

@@ -17,7 +17,7 @@ def payload(frame: Frame) -> dict[str, Any]:
         brought = messages.read_forwarded(frame)
         return {"port": brought.port, "content": brought.content.hex(" ").upper()}
     what = messages.read_forward(frame)
-    assert what.line.encode() == frame.data[5] & 0xFF
+    assert SerialLine.decode(what.line.encode()) == what.line
     line = f"{what.line.baud} {what.line.parity.value} {what.line.stop_bits}"
     content = what.content.hex(" ").upper()
     return {"port": what.port, "line": line, "wait_s": what.wait_s, "gap_ms": what.byte_gap_ms, "content": content}
