@@ -9,6 +9,7 @@ from typing import Final
 from simulator.scenario_file import DeskPart, ScenarioFile
 from simulator.world.car_park import Presentation, presentations
 from simulator.world.containers import Container, container
+from simulator.world.expected import Expected
 from simulator.world.pallets import Conveyor, Pallet, pallets
 from simulator.world.power import ThreePhaseLoad
 from simulator.world.radio import Antenna, GateRadio, Mover, Place
@@ -46,6 +47,7 @@ class World:
     Attributes:
         loads: of each line, by the addresses of its meters.
         weighed: trucks on each weighbridge, by its name. shown: cards, in order.
+        expected: what rules should conclude of it.
     """
 
     file: ScenarioFile
@@ -57,6 +59,7 @@ class World:
     pallets: list[Pallet]
     shown: list[Presentation]
     weighed: dict[str, list[Weighing]]
+    expected: list[Expected]
 
     def radio(self, reader: str) -> GateRadio:
         """The radio in front of one reader."""
@@ -116,6 +119,7 @@ class World:
             "visits": sorted(visits, key=lambda visit: (visit["at_us"], visit["epc"])),
             "cards": cards,
             "weighings": weights,
+            "expected": [each.told() for each in sorted(self.expected, key=lambda each: each.at_us)],
         }
 
     def assets_csv(self) -> str:
@@ -163,6 +167,7 @@ def build(file: ScenarioFile, seed: int, start_us: int, duration_s: float) -> Wo
             scale.name: weighings(seed + number, start_us, duration_s, scale.every_s)
             for number, scale in enumerate(file.scale)
         },
+        [],
     )
 
 

@@ -223,8 +223,8 @@ class _Demo:
         """What the retained ledgers and statuses, the event journal and the truth say."""
         edge, rules, devices = await _retained(site)
         history = EventHistory(state_directory(site) / "events")
-        events = await asyncio.to_thread(history.recent_events, EVENTS_MOST, truth.TYPES)
         happened = json.loads((self.directory / "truth.json").read_text())
+        events = await asyncio.to_thread(history.recent_events, EVENTS_MOST, truth.types(happened))
         if self.settings.duration_s is None:  # interrupted
             happened = truth.until(happened, time.time_ns() // 1000 - round(SETTLE_S * US_PER_S))
         states = {name: device["state"] for name, device in at_end["devices"].items()}

@@ -16,15 +16,19 @@ ARRIVED: Final = "arrived"
 MOVED: Final = "moved"  # straight from one station to the next
 CARD_PRESENTED: Final = "card_presented"
 TRUCK_WEIGHED: Final = "truck-weighed"
-TYPES: Final = (PASSAGE, ARRIVED, MOVED, CARD_PRESENTED, TRUCK_WEIGHED)
-"""Event types that are compared."""
+_TYPES: Final = (PASSAGE, ARRIVED, MOVED, CARD_PRESENTED, TRUCK_WEIGHED)
 
 Happening = Mapping[str, Any]
 
 
-def compare(events: Sequence[Event], truth: Mapping[str, Any]) -> dict[str, int]:
+def types(truth: Mapping[str, Any]) -> list[str]:
+    """Event types that are compared."""
+    return list(dict.fromkeys([*_TYPES, *(each["type"] for each in truth.get("expected", ()))]))
+
+
+def compare(events: Sequence[Event], truth: Mapping[str, Any]) -> dict[str, Any]:
     """How much of the truth was seen; an event stands for one happening at most. What did not occur is left out."""
-    found = _passages(_of(events, PASSAGE), truth.get("passages", ()))
+    found: dict[str, Any] = _passages(_of(events, PASSAGE), truth.get("passages", ()))
     if visits := truth.get("visits", ()):
         pallets = {visit["epc"] for visit in visits}
         came = [event for event in _of(events, ARRIVED, MOVED) if event.subject in pallets]
@@ -35,19 +39,21 @@ def compare(events: Sequence[Event], truth: Mapping[str, Any]) -> dict[str, int]
         found["cards_misnamed"] = _misnamed(cards, presented)
     if weighings := truth.get("weighings", ()):
         found |= _counted("weighings", weighings, _of(events, TRUCK_WEIGHED), _is_weighing)
+    if expected := truth.get("expected", ()):
+        found["concluded"] = _concluded(events, expected)
     return found
 
 
 def until(truth: Mapping[str, Any], now_us: int) -> dict[str, Any]:
     """The truth up to `now_us`: what had not yet happened by then is not to be expected."""
-    ends = {"passages": "crosses_us", "visits": "at_us", "cards": "at_us", "weighings": "moves_us"}
+    ends = {"passages": "crosses_us", "visits": "at_us", "cards": "at_us", "weighings": "moves_us", "expected": "at_us"}
     return {
         name: [each for each in value if each[ends[name]] < now_us] if name in ends else value
         for name, value in truth.items()
     }
 
 
-def faults(found: Mapping[str, int]) -> list[str]:
+def faults(found: Mapping[str, Any]) -> list[str]:
     """What differs from the truth, one line each."""
     wrong = []
     if found["detected"] != found["passages"]:
@@ -65,10 +71,15 @@ def faults(found: Mapping[str, int]) -> list[str]:
             wrong.append(f"{found[f'{kind}_ghosts']} {what} were reported that never were")
     if found.get("cards_misnamed"):
         wrong.append(f"{found['cards_misnamed']} cards were taken for somebody else's")
+    for kind, account in found.get("concluded", {}).items():
+        if account["seen"] != account["happened"]:
+            wrong.append(f"{account['happened'] - account['seen']} of {account['happened']} {kind} were not concluded")
+        if account["ghosts"]:
+            wrong.append(f"{account['ghosts']} {kind} were concluded that never were")
     return wrong
 
 
-def summary(found: Mapping[str, int]) -> str:
+def summary(found: Mapping[str, Any]) -> str:
     """What was seen, for a person."""
     passages = f"{found['detected']} of {found['passages']} passages detected, {found['wrong_direction']}"
     parts = [f"{passages} with the wrong direction, {found['ghosts']} ghosts"]
@@ -76,6 +87,9 @@ def summary(found: Mapping[str, int]) -> str:
         f"{found[f'{kind}_seen']} of {found[kind]} {what}"
         for kind, what in (("visits", "station visits"), ("cards", "cards"), ("weighings", "weighings"))
         if kind in found
+    ]
+    parts += [
+        f"{account['seen']} of {account['happened']} {kind}" for kind, account in found.get("concluded", {}).items()
     ]
     return "; ".join(parts)
 
@@ -117,6 +131,37 @@ def _matched(
             left.remove(match)
             pairs.append((match, happening))
     return pairs, len(left)
+
+
+def _concluded(events: Sequence[Event], expected: Sequence[Happening]) -> dict[str, dict[str, int]]:
+    """By kind; an event of a type that several kinds share, and that stands for none, is a ghost of the first."""
+    pairs, _ = _matched(_of(events, *(each["type"] for each in expected)), expected, _is_expected)
+    taken = {id(event) for event, _ in pairs}
+    found: dict[str, dict[str, int]] = {}
+    types_told: set[str] = set()
+    for each in expected:
+        account = found.setdefault(each["kind"], {"happened": 0, "seen": 0, "ghosts": 0})
+        account["happened"] += 1
+        if each["type"] not in types_told:
+            types_told.add(each["type"])
+            account["ghosts"] += sum(id(event) not in taken for event in _of(events, each["type"]))
+    for _, happening in pairs:
+        found[happening["kind"]]["seen"] += 1
+    return found
+
+
+def _is_expected(event: Event, expected: Happening) -> bool:
+    if event.type != expected["type"] or abs(event.at_us - int(expected["at_us"])) > int(expected["within_us"]):
+        return False
+    near = expected.get("near", {})
+    for name, wanted in expected["match"].items():
+        value = event.fields[name] if name in event.fields else getattr(event, name, None)
+        if name in near:
+            if not isinstance(value, int | float) or abs(value - wanted) > near[name]:
+                return False
+        elif value != wanted:
+            return False
+    return True
 
 
 def _is_visit(event: Event, visit: Happening) -> bool:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from gateway.contract.events import Event, Evidence, Scalar
-from gateway.demo.truth import compare, faults, summary, until
+from gateway.demo.truth import compare, faults, summary, types, until
 
 EVIDENCE = Evidence(gateway="edge-1", epoch=1, sequence_from=1, sequence_to=2, reads=30)
 S = 1_000_000
@@ -100,3 +100,42 @@ def test_what_had_not_happened_yet_is_not_expected() -> None:
 def test_the_summary_names_what_there_was() -> None:
     found = compare([], {"passages": [], "cards": [{"holder": "a", "is_enrolled": True, "reader": "r", "at_us": 1}]})
     assert summary(found) == "0 of 0 passages detected, 0 with the wrong direction, 0 ghosts; 0 of 1 cards"
+
+
+def concluded(at_us: int, verdict: str, lane: str = "lane-1", weight_kg: float = 31_000.0) -> Event:
+    return event("gate-decision", at_us, lane, fields={"verdict": verdict, "weight_kg": weight_kg})
+
+
+def decision(at_us: int, verdict: str, kind: str = "gate decisions") -> dict[str, Any]:
+    match = {"subject": "lane-1", "verdict": verdict, "weight_kg": 31_010.0}
+    near = {"weight_kg": 20.0}
+    return {"kind": kind, "type": "gate-decision", "at_us": at_us, "within_us": S, "match": match, "near": near}
+
+
+def test_what_the_rules_conclude_is_counted_by_kind() -> None:
+    truth = {"expected": [decision(5 * S, "open"), decision(50 * S, "hold", "refusals")]}
+    events = [concluded(5 * S, "open"), concluded(50 * S, "hold"), concluded(50 * S, "hold")]
+    found = compare(events, truth)
+    assert found["concluded"] == {
+        "gate decisions": {"happened": 1, "seen": 1, "ghosts": 1},
+        "refusals": {"happened": 1, "seen": 1, "ghosts": 0},
+    }
+    assert faults(found) == ["1 gate decisions were concluded that never were"]
+    assert summary(found).endswith("1 of 1 gate decisions; 1 of 1 refusals")
+    assert types(truth)[-1] == "gate-decision"
+
+
+def test_a_conclusion_must_say_what_was_expected() -> None:
+    truth = {"expected": [decision(5 * S, "open")]}
+    for wrong in (
+        concluded(7 * S, "open"),
+        concluded(5 * S, "hold"),
+        concluded(5 * S, "open", "lane-2"),
+        concluded(5 * S, "open", weight_kg=30_000.0),
+        event("gate-decision", 5 * S, "lane-1", fields={"verdict": "open"}),
+    ):
+        assert faults(compare([wrong], truth)) == [
+            "1 of 1 gate decisions were not concluded",
+            "1 gate decisions were concluded that never were",
+        ]
+    assert until(truth, 4 * S)["expected"] == []
