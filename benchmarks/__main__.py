@@ -24,6 +24,8 @@ NAMES: Final = (
     "memory",
     "credentials",
     "energy_week",
+    "rules",
+    "rule_states",
 )
 
 

@@ -195,7 +195,7 @@ class EventHistory:
             if to_us is not None and day * US_PER_DAY >= to_us:
                 continue
             try:
-                connection = _open(path)
+                connection = open_day(path)
             except FileNotFoundError:
                 continue  # its age took it away just now
             except sqlite3.Error as error:
@@ -211,7 +211,7 @@ class EventHistory:
             yield answer
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def open_day(path: Path) -> sqlite3.Connection:
     """Open one day to read.
 
     Raises:

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.book_tables import BOOK_COLUMNS, BOOK_SCHEMA
+from gateway.book_tables import BOOK_COLUMNS, BOOK_SCHEMA, widen
 from gateway.bulk_sql import insert_many
 from gateway.logs import get_log
 
@@ -337,6 +337,7 @@ def _open(path: Path) -> sqlite3.Connection:
         else:
             _check_version(path, version)
         connection.executescript(BOOK_SCHEMA)
+        widen(connection)
     except BaseException:
         connection.close()
         raise

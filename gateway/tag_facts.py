@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from readers.tagdata.container_code import container_code
 from readers.tagdata.tag import decode_tag_cached
 
 URI_MOST: Final = 500  # a URI on a tag holds at most 496 bits of text; what is longer is no good for a message
@@ -27,3 +28,11 @@ def tag_facts(epc: str, pc_bits: int | None) -> TagFacts | None:
         return None
     container = data.container_code
     return TagFacts(data.scheme, data.uri, None if container is None else str(container))
+
+
+def container_number(text: str) -> str | None:
+    """The ISO 6346 number that a camera or a document gives, in plain capitals; None if its check digit is wrong."""
+    try:
+        return str(container_code(text))
+    except ValueError:
+        return None

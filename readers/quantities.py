@@ -33,6 +33,8 @@ class Quantity(StrEnum):
     ACTIVE_DEMAND = "active_demand"
     ACTIVE_DEMAND_MAX = "active_demand_max"
     ACTIVE_DEMAND_EXPORT_MAX = "active_demand_export_max"
+    ACTIVE_DEMAND_FORECAST = "active_demand_forecast"  # what the demand will be at the end of its window
+    ACTIVE_POWER_EXCESS = "active_power_excess"  # power that must go now, so that the demand stays within its limit
     REACTIVE_DEMAND = "reactive_demand"
     REACTIVE_DEMAND_MAX = "reactive_demand_max"
     APPARENT_DEMAND = "apparent_demand"
@@ -104,6 +106,8 @@ UNITS: Final[dict[Quantity, str]] = {
     Quantity.ACTIVE_DEMAND: "W",
     Quantity.ACTIVE_DEMAND_MAX: "W",
     Quantity.ACTIVE_DEMAND_EXPORT_MAX: "W",
+    Quantity.ACTIVE_DEMAND_FORECAST: "W",
+    Quantity.ACTIVE_POWER_EXCESS: "W",
     Quantity.REACTIVE_DEMAND: "var",
     Quantity.REACTIVE_DEMAND_MAX: "var",
     Quantity.APPARENT_DEMAND: "VA",

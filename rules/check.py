@@ -3,92 +3,149 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from gateway.config.models import HoldRule, Rule, SiteFile
-from rules.expressions import Expression, equalities
-from rules.grammar import ExpressionError
+from gateway.config.models import SiteFile
+from gateway.config.rules import (
+    Function,
+    HoldRule,
+    MatchRule,
+    PairRule,
+    Part,
+    Pick,
+    RateRule,
+    Rule,
+    SessionRule,
+    SetRule,
+)
+from rules import site_names
+from rules.anatomy import inputs, makes
+from rules.conditions import NUMBERS, Conditions
+from rules.lookups import lookup_fields
+from rules.order_checks import faults_of_orders
 from rules.own_events import NOT_JUDGED, STATE_LOST
-from rules.vocabulary import ALLOWED, BUILT_IN, FIELDS, RAW, fields_of
-
-_SHOWN = 120
+from rules.shapes.session_fields import session_faults
+from rules.sink_checks import faults_of_sinks
+from rules.tables.check import faults_of_lookups
+from rules.vocabulary import BUILT_IN, FIELDS, RAW
 
 
 def faults(site: SiteFile) -> list[str]:
     """One line for each fault of the rules; empty when they can be run."""
-    made = {kind for rule in site.rule if (kind := emits(rule)) is not None}
+    made = {kind for rule in site.rule for _, kind in makes(rule)}
+    conditions = Conditions(site)
     found: list[str] = []
     for rule in site.rule:
-        found += _faults_of(rule, made)
+        found += _faults_of(rule, made, conditions, lookup_fields(site, rule))
+    found += faults_of_lookups(site)
+    found += faults_of_orders(site, {*BUILT_IN, *made})
+    found += faults_of_sinks(site, made, conditions)
     found += _circles(site)
     found += _floors(site)
     return found
 
 
-def emits(rule: Rule) -> str | None:
-    """The type of the event that a rule makes, if any."""
-    return rule.emit or (None if rule.alarm else rule.name)
+def warnings(site: SiteFile) -> list[str]:
+    """One line for each thing that may be meant so, and mostly is not."""
+    return list(site_names.warnings(site))
 
 
-def _faults_of(rule: Rule, made: set[str]) -> Iterator[str]:
+def _faults_of(rule: Rule, made: set[str], conditions: Conditions, more: Mapping[str, str]) -> Iterator[str]:
     where = f"site.toml: rule[{rule.name}]"
     known = {*RAW, *BUILT_IN, *made}
-    if rule.on not in known:
-        near = difflib.get_close_matches(rule.on, known, n=1)
-        hint = (
-            f"did you mean {near[0]!r}?"
-            if near
-            else f"allowed are {', '.join((*RAW, *BUILT_IN))}, or what a rule makes"
-        )
-        yield f"{where}.on = {rule.on!r}: nothing of this type exists; {hint}"
-        return
-    kind = emits(rule)
-    if kind in {*RAW, *BUILT_IN, NOT_JUDGED, STATE_LOST}:
-        key = "emit" if rule.emit else "name"
-        yield f"{where}.{key} = {kind!r}: events of this type are not made by rules; choose another name"
-    yield from _condition(where, "when", rule.when, rule.on)
-    if not isinstance(rule, HoldRule):
-        return
-    if rule.clear is not None:
-        yield from _condition(where, "clear", rule.clear, rule.on)
-    elif rule.when.strip() == "true" and rule.on in RAW:
-        yield f"{where}.when = 'true': it never ends; say when it ends with clear, or use the shape match"
-    if rule.on in FIELDS and rule.key not in (fields := fields_of(rule.on)):
-        near = difflib.get_close_matches(rule.key, fields, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(fields))}"
-        yield f"{where}.key = {rule.key!r}: {rule.on} has no such field; {hint}"
+    of_items = {} if isinstance(rule, SessionRule) else more  # a session looks up what it has collected
+    for key, kind in makes(rule):
+        if kind in {*RAW, *BUILT_IN, NOT_JUDGED, STATE_LOST}:
+            yield f"{where}.{key} = {kind!r}: events of this type are not made by rules; choose another name"
+    for place, source in inputs(rule):
+        at = f"{where}.{place}" if place else where
+        if source.on not in known:
+            yield _unknown_item(at, source.on, known)
+            continue
+        yield from conditions.condition(at, "when", source.when, source.on, of_items)
+        if source.key is not None:
+            yield from conditions.field(at, "key", source.key, source.on, more=of_items)
+        elif not isinstance(rule, MatchRule) and not (isinstance(rule, PairRule) and place == "reset"):
+            yield from conditions.field(where, "key", rule.key, source.on, more=of_items)
+        if isinstance(source, Part):
+            yield from _part(at, source, conditions)
+    if isinstance(rule, SessionRule):
+        yield from _session(where, rule, conditions, more)
+    yield from _fields_of(where, rule, known, conditions)
+    if isinstance(rule, HoldRule) and rule.on in known:
+        if rule.clear is not None:
+            yield from conditions.condition(where, "clear", rule.clear, rule.on, more)
+        elif rule.when.strip() == "true" and rule.on in RAW:
+            yield f"{where}.when = 'true': it never ends; say when it ends with clear, or use the shape match"
 
 
-def _condition(where: str, name: str, text: str, on: str) -> Iterator[str]:
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + " ..."
-    start = f"{where}.{name} = {shown!r}"
-    try:
-        expression = Expression(text, fields_of(on), is_open=on not in FIELDS)
-    except ExpressionError as error:
-        yield f"{start}: {error}"
-        return
-    if expression.constant is False:
-        yield f"{start}: can never be true; delete the rule or ask for a field, e.field"
-    for field, value, at in equalities(expression.node):
-        allowed = ALLOWED.get(field)
-        if allowed is not None and on in FIELDS and value not in allowed:
-            yield f"{start}: e.{field} is never {value!r}; allowed are {', '.join(allowed)} (column {at + 1})"
+def _part(where: str, part: Part, conditions: Conditions) -> Iterator[str]:
+    """What the session's own check leaves out: fields of other rules' events, and numbers."""
+    known = conditions.fields(part.on)
+    if part.on not in FIELDS:
+        for key, name in (("of", part.of), *(("carry", name) for name in part.carry)):
+            yield from conditions.field(where, key, name, part.on)
+    if part.pick in {Pick.MIN, Pick.MAX} and known.types.get(part.of, "any") not in {*NUMBERS, "list"}:
+        yield f"{where}.of = {part.of!r}: is a {known.types[part.of]}, and {part.pick.value} picks among numbers"
+
+
+def _session(where: str, rule: SessionRule, conditions: Conditions, more: Mapping[str, str]) -> Iterator[str]:
+    yield from (f"{where}.{fault}" for fault in session_faults(rule, conditions.types, more))
+    for index, verdict in enumerate(rule.decide.verdicts if rule.decide is not None else ()):
+        yield from conditions.never(f"{where}.decide.verdicts[{index}]", "when", verdict.when)
+
+
+def _fields_of(where: str, rule: Rule, known: set[str], conditions: Conditions) -> Iterator[str]:
+    """Keys beside `key` that name a field."""
+    if isinstance(rule, RateRule) and rule.of is not None and rule.on in known:
+        kinds = None if rule.function is Function.DISTINCT else NUMBERS
+        yield from conditions.field(where, "of", rule.of, rule.on, kinds=kinds)
+    if isinstance(rule, RateRule) and rule.alarm is not None and rule.above is None and rule.below is None:
+        yield f"{where}.alarm: would stand for ever, for nothing is too many or too few; set above or below"
+    if isinstance(rule, SetRule) and rule.group is not None and rule.on in known:
+        yield from conditions.field(where, "group", rule.group, rule.on)
+    elif isinstance(rule, PairRule) and rule.area is not None:
+        for source in (rule.entry, rule.exit):
+            if source.on in known:
+                yield from conditions.field(where, "area", rule.area, source.on)
+    for place, kind in makes(rule):
+        if place in {"emit", "name"}:
+            for name in rule.figures:
+                yield from conditions.field(where, "figures", name, kind, kinds=NUMBERS)
+
+
+def _unknown_item(where: str, on: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(on, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join((*RAW, *BUILT_IN))}, or what a rule makes"
+    return f"{where}.on = {on!r}: nothing of this type exists; {hint}"
 
 
 def _circles(site: SiteFile) -> Iterator[str]:
     """Rules whose events lead back to themselves."""
-    graph = {rule.name: [other.name for other in site.rule if emits(other) == rule.on] for rule in site.rule}
+    makers: dict[str, list[str]] = {}
+    for rule in site.rule:
+        for _, kind in makes(rule):
+            makers.setdefault(kind, []).append(rule.name)
+    graph = {
+        rule.name: [name for _, source in inputs(rule) for name in makers.get(source.on, ())] for rule in site.rule
+    }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle: list[str] = error.args[1]
         name = circle[0]
-        yield f"site.toml: rule[{name}].on = {_on(site, name)!r}: runs in a circle: {' -> '.join(circle)}"
+        place, on = _towards(next(rule for rule in site.rule if rule.name == name), makers, circle)
+        yield f"site.toml: rule[{name}]{place}.on = {on!r}: runs in a circle: {' -> '.join(circle)}"
 
 
-def _on(site: SiteFile, name: str) -> str:
-    return next(rule.on for rule in site.rule if rule.name == name)
+def _towards(rule: Rule, makers: dict[str, list[str]], circle: list[str]) -> tuple[str, str]:
+    """The input that leads into the circle."""
+    return next(
+        (f".{place}" if place else "", source.on)
+        for place, source in inputs(rule)
+        if set(makers.get(source.on, ())) & set(circle)
+    )
 
 
 def _floors(site: SiteFile) -> Iterator[str]:

@@ -7,45 +7,35 @@ run on the clock of the gateway that last spoke of their key.
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
-from gateway.config.models import HoldRule, SiteFile
-from gateway.contract.batches import Batch, CardBatch, ReadBatch, ReadingBatch, SignalBatch, StatusBatch
-from gateway.contract.events import Event
+from gateway.config.models import SiteFile
+from gateway.contract.alarm_orders import AlarmOrder
+from gateway.contract.batches import Batch, ReadBatch
+from rules.alarms import ALARM_KINDS, AlarmBook, Answer
 from rules.bookkeeping import KINDS as BOOK_KINDS
 from rules.bookkeeping import Bookkeeping
-from rules.built_in import card_event, presence_event
-from rules.energy.points import Made
-from rules.expressions import Test
+from rules.gateways import GatewayState
 from rules.outputs import Outputs
-from rules.points import reading_points, signal_points, status_point
-from rules.presence.happening import Happening
 from rules.presence.tracker import KINDS, Tracker
-from rules.shapes.hold import Hold, HoldRow
-from rules.shapes.match import Match, MatchRow
-from rules.shapes.shape import Cause, Raised, alarm_of
+from rules.rulebook import Rulebook
+from rules.sequencer import Sequencer
+from rules.shapes.catalogue import Shape
+from rules.shapes.ordered import Ordered
 from rules.state import State, parts_of
+from rules.step import Step
+from rules.tables.table import Tables
+from rules.takeover import taken_over
 from rules.things.naming import Naming
 from rules.things.thing import Things
-from rules.vocabulary import (
-    Fields,
-    card_fields,
-    event_fields,
-    read_fields,
-    reading_fields,
-    signal_fields,
-    status_fields,
-)
 
-HISTORICAL_US: Final = 60_000_000
-"""An item that is older than this when its batch arrives comes from some device's buffer: too late to act upon."""
-MOST_EVENTS: Final = 10_000
-"""Events of one batch at most that rules look at; those of presence are always judged."""
+STALE_TIMERS: Final = 10_000
+LIVE_TIMERS: Final = 4
+"""Timers of one state at most, or rather: beyond so many on average most must be stale."""
 
 
 class Engine:
@@ -53,26 +43,24 @@ class Engine:
 
     Attributes:
         naming: what things are called; its registry may be replaced between two steps.
+        tables: what rules look things up in; they may be replaced between two steps.
 
     Raises:
         ExpressionError: a rule's condition cannot be used; `rules.check.faults` names all of them beforehand.
     """
 
-    def __init__(self, site: SiteFile, things: Things) -> None:
+    def __init__(self, site: SiteFile, things: Things, tables: Tables | None = None) -> None:
         self._site = site
         self.naming = Naming(things)
+        self.tables = Tables() if tables is None else tables
         self._state = State()
         self._books = Bookkeeping(site, self._state)
-        self._gateways: dict[str, _Gateway] = {}
+        self._gateways: dict[str, GatewayState] = {}
         self._stepped: set[str] = set()
-        self._shapes: list[Match | Hold] = [
-            Hold(rule, number, self._state) if isinstance(rule, HoldRule) else Match(rule, number, self._state)
-            for number, rule in enumerate(site.rule)
-        ]
-        self._rules: dict[str, _Index] = {}
-        for shape in self._shapes:
-            self._rules.setdefault(shape.on, _Index()).add(shape)
-        self._orphans: list[tuple[str, str, Raised]] = []
+        self._rulebook = Rulebook(site, self._state, self.tables)
+        self._retired: dict[str, Shape] = {}
+        self._alarms = AlarmBook(self._state)
+        self._are_rules_new = False
         self._dead_keys: list[str] = []
         self._historical_us = round(site.rules.historical_after_s * 1e6)
         self._counts: Counter[str] = Counter()
@@ -81,31 +69,69 @@ class Engine:
         """Judge one batch. One that waited long at the edge makes events marked `historical`, and raises no alarm."""
         gateway = self._gateway(batch.gateway)
         self._stepped.add(batch.gateway)
-        outputs = Outputs(batch.received_at_us)
         tracker = gateway.tracker
         if by_us := tracker.advance(batch):
             self._set_back(gateway, by_us)
         is_historical = batch.waited_us > self._historical_us
-        run = _Run(self, gateway, batch, outputs, is_historical=is_historical)
-        if self._orphans or self._dead_keys:
-            self._bury(run)
-        run.wake()
-        run.items(self._books.step(batch, by_us, tracker.watched, historical=is_historical))
+        step = Step(
+            self._site,
+            self._rulebook,
+            self._alarms,
+            self.naming,
+            self._gateways,
+            self._counts,
+            batch,
+            is_historical=is_historical,
+        )
+        if self._are_rules_new:
+            self._bury(step)
+        step.run_timers()
+        step.items(self._books.step(batch, by_us, tracker.watched, historical=is_historical))
         happenings, points = tracker.take(batch)
-        outputs.points += points
+        step.outputs.points += points
         for happening in happenings:
-            run.happened(happening)
+            step.happened(happening)
+        step.release()
         if not is_historical:
-            run.catch_up()
-        run.forget()
+            step.catch_up()
+        if step.forget():
+            self._sweep_timers()
         if isinstance(batch, ReadBatch):
-            outputs.reads = batch
-        return outputs
+            step.outputs.reads = batch
+        return step.outputs
+
+    def is_new(self, order: AlarmOrder, now_us: int) -> bool:
+        """Whether an order of a person was never taken before; from now on it was. The state remembers it."""
+        return self._alarms.remember(order, now_us)
+
+    def order(self, order: AlarmOrder) -> Answer:
+        """Take an order of a person about an alarm, between two steps."""
+        return self._alarms.order(order, self._rulebook.owners)
 
     def install(self, things: Things) -> None:
         """Call things so from the next step on."""
         before, self.naming.registry = self.naming.registry, things
         before.close()
+
+    def replace(self, site: SiteFile) -> None:
+        """Judge by the rules of this site from the next step on; nothing else of it is taken over.
+
+        Rules whose definition has not changed keep their state and timers, and items that wait for their turn stay. In
+        the next step those that are gone let go of their state, and their alarms are cleared.
+
+        Raises:
+            ExpressionError: a condition cannot be used; nothing has changed.
+        """
+        site = taken_over(self._site, site)
+        Rulebook(site, State(), self.tables)  # what cannot be compiled must not be half installed
+        retired, self._rulebook, self._site = self._rulebook, Rulebook(site, self._state, self.tables), site
+        self._counts["keys_refused"] += sum(shape.refused for shape in retired.shapes)
+        self._retired |= retired.owners
+        self._retired = {owner: each for owner, each in self._retired.items() if owner not in self._rulebook.owners}
+        for gateway in self._gateways.values():
+            gateway.tracker.replace_rules(site)
+        self._wind_up_anew()
+        self._are_rules_new = True
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """State entries that changed since the last call; None for those deleted."""
@@ -120,276 +146,101 @@ class Engine:
         State of rules gone or changed is dropped, its alarms cleared; so is an entry that cannot be read (the counter
         `state_unreadable`): what it knew is found out again, which beats never starting again.
         """
-        owners = {shape.owner: shape for shape in self._shapes}
         for key, value in entries:
             try:
-                self._load(key, value, owners)
+                self._load(key, value)
             except msgspec.DecodeError:  # ValidationError is one
                 self._counts["state_unreadable"] += 1
                 self._state.doom([key])
         for gateway in self._gateways.values():
             self._counts["tags_dropped"] += gateway.tracker.restore()
-        for shape in self._shapes:
-            shape.restore(self._gateways)
+            gateway.sequencer.restore(gateway.clock_us)
+        self._alarms.restore()
+        self._wind_up()
+        self._are_rules_new = True
+
+    def states(self, rule: str) -> Mapping[str, msgspec.Struct]:
+        """What a rule keeps, by key, to be looked at; empty when there is no such rule."""
+        return next((shape.rows.rows for shape in self._rulebook.shapes if shape.rule.name == rule), {})
 
     def counters(self) -> dict[str, int]:
         """Counts since this engine was made, and sizes now, summed over gateways and rules."""
-        trackers = [gateway.tracker for gateway in self._gateways.values()]
+        gateways = list(self._gateways.values())
+        trackers = [gateway.tracker for gateway in gateways]
         return {
             "state_unreadable": 0,
             "clocks_set_back": 0,
             **self._counts,
             "late_reads": sum(tracker.reorder.late_reads for tracker in trackers),
             "future_reads": sum(tracker.reorder.future_reads for tracker in trackers),
+            "late_items": sum(gateway.sequencer.late for gateway in gateways),
             "glimpses": sum(tracker.zones.glimpses for tracker in trackers),
             "portal_strays": sum(tracker.portals.strays for tracker in trackers),
             "portal_lingered": sum(tracker.portals.lingered for tracker in trackers),
             "forgotten": sum(tracker.zones.forgotten + tracker.portals.forgotten for tracker in trackers),
             "tags": sum(tracker.zones.present() for tracker in trackers),
             "sessions": sum(tracker.portals.open_sessions() for tracker in trackers),
-            "rule_states": sum(len(shape.rows.rows) for shape in self._shapes),
-            "keys_refused": sum(shape.refused for shape in self._shapes),
+            "rule_states": sum(len(shape.rows.rows) for shape in self._rulebook.shapes),
+            "keys_refused": self._counts["keys_refused"] + sum(shape.refused for shape in self._rulebook.shapes),
             "points_refused": sum(tracker.reorder.points_refused for tracker in trackers),
             **self._books.counters(),
+            **self._alarms.counters(),
         }
 
-    def _set_back(self, gateway: _Gateway, by_us: int) -> None:
+    def _set_back(self, gateway: GatewayState, by_us: int) -> None:
         self._counts["clocks_set_back"] += 1
-        gateway.timers = [(at_us - by_us, rule, key) for at_us, rule, key in gateway.timers]
-        for shape in self._shapes:
+        gateway.set_back(by_us)
+        self._alarms.set_back(gateway.name, by_us)
+        for shape in self._rulebook.shapes:
             shape.set_back(gateway.name, by_us)
 
-    def _gateway(self, name: str) -> _Gateway:
+    def _gateway(self, name: str) -> GatewayState:
         found = self._gateways.get(name)
         if found is None:
-            found = self._gateways[name] = _Gateway(name, Tracker(self._site, name, self._state))
+            sequencer = Sequencer(name, round(self._site.rules.lateness_s * 1e6), self._state)
+            found = self._gateways[name] = GatewayState(name, Tracker(self._site, name, self._state), sequencer)
         return found
 
-    def _load(self, key: str, value: bytes, owners: Mapping[str, Match | Hold]) -> None:
+    def _sweep_timers(self) -> None:
+        """Timers planned anew, and those of keys that are gone, stay until they are due: sweep them out if many."""
+        timers = sum(gateway.timers_wound for gateway in self._gateways.values())
+        if timers > STALE_TIMERS + LIVE_TIMERS * sum(len(shape.rows.rows) for shape in self._rulebook.shapes):
+            self._wind_up_anew()
+
+    def _wind_up_anew(self) -> None:
+        for gateway in self._gateways.values():
+            gateway.forget_timers()
+        self._wind_up()
+
+    def _wind_up(self) -> None:
+        sequencers = {name: gateway.sequencer for name, gateway in self._gateways.items()}
+        for prompt in self._rulebook.prompt:
+            prompt.restore(self._gateways)
+        for ordered in self._rulebook.ordered:
+            ordered.restore(sequencers)
+
+    def _load(self, key: str, value: bytes) -> None:
         kind, owner, rest = parts_of(key)
-        if kind == "rule" and (shape := owners.get(owner)) is not None:
+        shape = self._rulebook.owners.get(owner) if kind in {"rule", "raised"} else None
+        if shape is not None and kind == "rule":
             shape.rows.load(rest, value)
+        elif isinstance(shape, Ordered):
+            shape.alarms.load(rest, value)
+        elif kind in ALARM_KINDS:
+            self._alarms.load(kind, rest, value)
         elif kind in KINDS:
             self._gateway(owner).tracker.load(kind, rest, value)
+        elif kind == "item":
+            self._gateway(owner).sequencer.rows.load(rest, value)
         elif kind in BOOK_KINDS:
             self._books.load(kind, owner, rest, value)
         else:
             self._dead_keys.append(key)
-            if kind == "rule":
-                self._orphan(owner.rpartition(".")[0], rest, value)
 
-    def _orphan(self, rule: str, key: str, value: bytes) -> None:
-        row = _either_row(value)
-        if row.raised is not None and not (isinstance(row, MatchRow) and row.is_untold):
-            self._orphans.append((rule, key, row.raised))
-
-    def _bury(self, run: _Run) -> None:
+    def _bury(self, step: Step) -> None:
+        """Clear the alarms of rules that are gone, in the order of their names and keys, and drop their state."""
         self._state.doom(self._dead_keys)
-        for rule, key, raised in self._orphans:
-            message = f"{rule}: the rule was changed or removed"
-            run.outputs.alarms.append(alarm_of(rule, key, raised, "cleared", run.clock_us, message))
-        self._dead_keys, self._orphans = [], []
-
-
-def _either_row(value: bytes) -> MatchRow | HoldRow:
-    try:
-        return msgspec.msgpack.decode(value, type=MatchRow)
-    except msgspec.ValidationError:
-        return msgspec.msgpack.decode(value, type=HoldRow)
-
-
-class _Gateway:
-    """One gateway: its presence, its clock, its timers."""
-
-    def __init__(self, name: str, tracker: Tracker) -> None:
-        self.name = name
-        self.tracker = tracker
-        self.timers: list[tuple[int, int, str]] = []
-
-    @property
-    def clock_us(self) -> int:
-        return self.tracker.clock_us
-
-    def passed_us(self, on: str, source: str) -> int:
-        watched = self.tracker.watched
-        return watched.watched_us(source) if on in {"read", "reading"} else watched.row.alive_us
-
-    def is_silenced(self, on: str, source: str) -> bool:
-        return on == "signal" and source in self.tracker.watched.row.offline
-
-    def wake(self, at_us: int, rule: int, key: str) -> None:
-        heapq.heappush(self.timers, (at_us, rule, key))
-
-
-class _Index:
-    """The rules on one kind of item. Those that name the value of a field are found by it."""
-
-    def __init__(self) -> None:
-        self.quick: list[tuple[Test, Callable[[Fields, Cause], None]]] = []
-        self.plain: list[Match | Hold] = []
-        self.chosen: dict[str, dict[str, list[Match | Hold]]] = {}
-
-    def add(self, shape: Match | Hold) -> None:
-        if shape.chooses is None:
-            if isinstance(shape, Match) and shape.rule.alarm is None:
-                self.quick.append((shape.select or shape.test, shape.fire))
-            else:
-                self.plain.append(shape)
-            return
-        field, values = shape.chooses
-        for value in set(values):
-            self.chosen.setdefault(field, {}).setdefault(value, []).append(shape)
-
-    def judge(self, fields: Fields, cause: Cause) -> None:
-        for test, fire in self.quick:
-            if test(fields):
-                fire(fields, cause)
-        for shape in self.plain:
-            shape.judge(fields, cause)
-        for field, values in self.chosen.items():
-            value = fields.get(field)
-            if isinstance(value, str) and (found := values.get(value)) is not None:
-                for shape in found:
-                    shape.judge(fields, cause)
-
-
-class _Run:
-    """One step."""
-
-    def __init__(
-        self, engine: Engine, gateway: _Gateway, batch: Batch, outputs: Outputs, *, is_historical: bool
-    ) -> None:
-        self._engine = engine
-        self._gateway = gateway
-        self._batch = batch
-        self._rules = engine._rules  # noqa: SLF001 - a step is a part of the engine that lives shortly
-        self._is_historical = is_historical
-        self._queue: deque[Event] = deque()
-        self.clock_us = gateway.clock_us
-        self.outputs = outputs
-
-    def cause(self) -> Cause:
-        batch = self._batch
-        cause = Cause(
-            self._gateway, (batch.gateway, batch.epoch), batch.sequence, self._make, self.outputs.alarms.append
-        )
-        cause.at_us = batch.received_at_us
-        cause.source = batch.device
-        cause.is_historical = self._is_historical
-        return cause
-
-    def wake(self) -> None:
-        """Run the timers that are due."""
-        timers = self._gateway.timers
-        shapes = self._engine._shapes  # noqa: SLF001 - see above
-        while timers and timers[0][0] <= self.clock_us:
-            due_us, number, key = heapq.heappop(timers)
-            shapes[number].wake(key, due_us, self.cause())
-            self._drain()
-
-    def items(self, booked: Made | None) -> None:
-        """Make points of what the batch holds and the books made of it, and show it to the rules on raw items."""
-        batch, site, points = self._batch, self._engine._site.site.name, self.outputs.points  # noqa: SLF001 - see above
-        if isinstance(batch, ReadBatch):
-            if (rules := self._rules.get("read")) is not None:
-                self._reads(batch, rules)
-        elif isinstance(batch, ReadingBatch):
-            points += reading_points(batch, site)
-            if (rules := self._rules.get("reading")) is not None:
-                readings = [*batch.readings, *(booked.computed if booked else ())]
-                self._each(rules, (reading_fields(reading, batch) for reading in readings))
-        elif isinstance(batch, CardBatch):
-            self._cards(batch)
-        elif isinstance(batch, SignalBatch):
-            points += signal_points(batch, site)
-            if (rules := self._rules.get("signal")) is not None:
-                self._each(rules, (signal_fields(signal, batch) for signal in batch.signals))
-        elif isinstance(batch, StatusBatch):
-            points.append(status_point(batch, site))
-            if (rules := self._rules.get("status")) is not None:
-                self._each(rules, (status_fields(batch),))
-        if booked is not None:
-            points += booked.points
-            for event in booked.events:
-                self._make(event)
-            self._drain()
-
-    def happened(self, happening: Happening) -> None:
-        """Make the event of what presence concluded, and show it to the rules."""
-        engine = self._engine
-        self._make(presence_event(happening, self._batch, engine.naming, historical=self._is_historical))
-        self._drain()
-
-    def catch_up(self) -> None:
-        """The present is reached: raise the alarms that began in a backlog and still stand."""
-        for shape in self._engine._shapes:  # noqa: SLF001 - see above
-            if isinstance(shape, Match) and shape.untold:
-                shape.catch_up(self.cause())
-
-    def forget(self) -> None:
-        """Once a minute of the gateway's time, let go of what rules keep about subjects not seen for long."""
-        minute = self.clock_us // HISTORICAL_US
-        row = self._gateway.tracker.row
-        if minute == row.minute:
-            return
-        row.minute = minute
-        before_us = minute * HISTORICAL_US - round(self._engine._site.rules.forget_after_s * 1e6)  # noqa: SLF001 - see above
-        for shape in self._engine._shapes:  # noqa: SLF001 - see above
-            if shape.on not in {"reading", "signal", "status"} and shape.rows.rows:
-                cause = self.cause()
-                cause.at_us = self.clock_us
-                shape.forget(before_us, cause)
-
-    def _reads(self, batch: ReadBatch, rules: _Index) -> None:
-        cause, things = self.cause(), self._engine.naming.registry
-        oldest_us = batch.received_at_us - HISTORICAL_US
-        for index, read in enumerate(batch.reads):
-            cause.index = index
-            cause.at_us = read.seen_at_us
-            cause.source = read.read_point
-            cause.is_historical = self._is_historical or read.seen_at_us < oldest_us
-            rules.judge(read_fields(read, batch.device, batch.gateway, things.tag(read.epc, read.tid)), cause)
-        self._drain()
-
-    def _cards(self, batch: CardBatch) -> None:
-        """Make the event of each presentation, and show the rules on cards the card itself."""
-        rules, cause = self._rules.get("card"), self.cause()
-        oldest_us = batch.received_at_us - HISTORICAL_US
-        for index, card in enumerate(batch.cards):
-            result, named = self._engine.naming.card(card.card)
-            is_historical = self._is_historical or card.seen_at_us < oldest_us
-            if rules is not None:
-                cause.index, cause.at_us, cause.source = index, card.seen_at_us, card.read_point
-                cause.is_historical = is_historical
-                rules.judge(card_fields(card, batch, result, named), cause)
-            self._make(card_event(card, index, batch, result, named, historical=is_historical))
-        self._drain()
-
-    def _each(self, rules: _Index, items: Iterable[Fields]) -> None:
-        cause = self.cause()
-        for index, fields in enumerate(items):
-            cause.index = index
-            rules.judge(fields, cause)
-        self._drain()
-
-    def _make(self, event: Event) -> None:
-        self.outputs.events.append(event)
-        self._queue.append(event)
-
-    def _drain(self) -> None:
-        """Show events to the rules on them, until they make no more."""
-        queue = self._queue
-        while queue:
-            event = queue.popleft()
-            rules = self._rules.get(event.type)
-            if rules is None:
-                continue
-            if len(self.outputs.events) >= MOST_EVENTS and event.rule is not None:
-                self._engine._counts["events_unjudged"] += 1  # noqa: SLF001 - see above
-                continue
-            cause = self.cause()
-            cause.event = event
-            cause.at_us = event.at_us
-            cause.source = event.read_point or event.zone or event.subject
-            cause.is_historical = event.historical
-            rules.judge(event_fields(event), cause)
+        for owner in self._retired:
+            self._state.retire(owner)
+        step.outputs.alarms += self._alarms.bury(self._rulebook.owners, step.clock_us)
+        self._dead_keys, self._retired, self._are_rules_new = [], {}, False

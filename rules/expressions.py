@@ -8,14 +8,11 @@ comparison with no value is false. `!` turns that into true: `!(e.rssi_dbm > -60
 from __future__ import annotations
 
 import difflib
-import math
-import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from rules import operations
 from rules.grammar import (
-    INT_MAX,
-    INT_MIN,
     Binary,
     Call,
     Constant,
@@ -27,21 +24,19 @@ from rules.grammar import (
     Unary,
     parse,
 )
-from rules.vocabulary import Fields, Value
+from rules.operations import (
+    ARITHMETIC,
+    ORDER,
+    arithmetic,
+    comparison,
+    every_one,
+    family_of,
+    field_with_constant,
+    negative,
+)
 
-Test = Callable[[Fields], bool]
-Get = Callable[[Fields], Value | None]
+Test = operations.Test
 
-MOST_RESULT: Final = 4096
-"""Characters of a text that `+` may make; a longer one is no value."""
-
-_ORDER: Final[dict[str, Callable[..., bool]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_NUMBERS: Final = frozenset({int, float})
 _SAME_KIND: Final = {"int": "number", "double": "number"}
 _METHODS: Final[dict[str, Callable[[str, str], bool]]] = {
     "startsWith": str.startswith,
@@ -81,7 +76,7 @@ class Expression:
 
     def all_of(self, parts: list[Node]) -> Test:
         """The test that all of these parts of this expression are true."""
-        return _all([self._compiler.condition(part) for part in parts])
+        return every_one([self._compiler.condition(part) for part in parts])
 
 
 def conjuncts(node: Node) -> Iterator[Node]:
@@ -124,6 +119,11 @@ def equalities(node: Node) -> Iterator[tuple[str, Constant, int]]:
         yield from equalities(node.target)
 
 
+def asked_of(node: Node) -> set[str]:
+    """The fields that a part asks for."""
+    return _names(node)
+
+
 def _names(node: Node) -> set[str]:
     if isinstance(node, Field):
         return {node.name}
@@ -144,7 +144,7 @@ class _Compiler:
     def condition(self, node: Node) -> Test:
         """Compile what must be true or false."""
         if isinstance(node, Binary) and node.operator == "&&":
-            return _all([self.condition(part) for part in conjuncts(node)])
+            return every_one([self.condition(part) for part in conjuncts(node)])
         if isinstance(node, Binary) and node.operator == "||":
             one, other = self.condition(node.left), self.condition(node.right)
             return lambda e: one(e) or other(e)
@@ -152,6 +152,9 @@ class _Compiler:
             negated = self.condition(node.operand)
             return lambda e: not negated(e)
         kind = self._kind(node)
+        if kind in {"bool", "any"} and _isarithmetic(node):
+            self._value(node)  # its own faults come before this one
+            kind = "number or text"
         if kind not in {"bool", "any"}:
             raise ExpressionError(f"is a {kind} where true or false is needed; compare it with something", _at(node))
         if isinstance(node, Binary):
@@ -189,7 +192,7 @@ class _Compiler:
             raise ExpressionError(f"e.{node.name} is no field here; {known}", node.at)
         return kind
 
-    def _value(self, node: Node) -> Get:
+    def _value(self, node: Node) -> operations.Get:
         if isinstance(node, Literal):
             constant = node.value
             return lambda _e: constant
@@ -201,23 +204,23 @@ class _Compiler:
             return lambda e: e.get(name)
         if isinstance(node, Unary) and node.operator == "-":
             self._need(node.operand, {"int", "double", "any"}, "-")
-            return _negative(self._value(node.operand))
-        if isinstance(node, Binary) and node.operator in _ARITHMETIC:
+            return negative(self._value(node.operand))
+        if isinstance(node, Binary) and node.operator in ARITHMETIC:
             wanted = {"int", "double", "any"} | ({"string"} if node.operator == "+" else set())
-            self._need(node.left, wanted, node.operator)
-            self._need(node.right, wanted, node.operator)
-            if "string" in (kinds := {self._kind(node.left), self._kind(node.right)}) and kinds & {"int", "double"}:
+            kinds = {self._need(side, wanted, node.operator) for side in (node.left, node.right)}
+            if "string" in kinds and kinds & {"int", "double"}:
                 raise ExpressionError("+ adds two numbers or two texts, not one of each", node.at)
-            return _arithmetic(node.operator, self._value(node.left), self._value(node.right))
+            return arithmetic(node.operator, self._value(node.left), self._value(node.right))
         if isinstance(node, Call) and node.name == "size":
             self._need(node.target, {"string", "list", "any"}, "size")
             target = self._value(node.target)
             return lambda e: len(value) if isinstance(value := target(e), str | list) else None
         return self.condition(node)
 
-    def _need(self, node: Node, kinds: set[str], what: str) -> None:
+    def _need(self, node: Node, kinds: set[str], what: str) -> str:
         if (kind := self._kind(node)) not in kinds:
             raise ExpressionError(f"{what} cannot take a {kind}", _at(node))
+        return kind
 
     def _call(self, node: Call) -> Test:
         if node.name == "has":
@@ -238,9 +241,9 @@ class _Compiler:
     def _comparison(self, node: Binary) -> Test:
         if node.operator == "in":
             return self._membership(node)
-        for side in (node.left, node.right):
-            if isinstance(side, Binary | Unary | Call):
-                self._value(side)  # its own faults come before those of the comparison
+        sides = (node.left, node.right)
+        # Their own faults come before those of the comparison. Compiled once: brackets would cost 2 ** depth.
+        inner = [self._value(side) if isinstance(side, Binary | Unary | Call) else None for side in sides]
         kinds = [_SAME_KIND.get(kind, kind) for kind in (self._kind(node.left), self._kind(node.right))]
         if "list" in kinds:
             raise ExpressionError("a list cannot be compared; ask with in or size", node.at)
@@ -248,24 +251,23 @@ class _Compiler:
             raise ExpressionError(
                 f"{node.operator} compares a {kinds[0]} with a {kinds[1]}; it can never be true", node.at
             )
-        if node.operator in _ORDER and "bool" in kinds:
+        if node.operator in ORDER and "bool" in kinds:
             raise ExpressionError(f"{node.operator} has no meaning for true and false", node.at)
-        sure = kinds[0] if "any" not in kinds else None
         left, right = node.left, node.right
         if isinstance(right, Literal) and isinstance(left, Field):
-            return _field_with_constant(node.operator, left.name, right.value, is_sure=sure is not None)
-        return _compare(node.operator, self._value(left), self._value(right))
+            return field_with_constant(node.operator, left.name, right.value)
+        return comparison(node.operator, inner[0] or self._value(left), inner[1] or self._value(right))
 
     def _membership(self, node: Binary) -> Test:
         if isinstance(node.right, Items):
             values = node.right.values
             kind = _SAME_KIND.get(self._kind(node.left), self._kind(node.left))
-            if values and kind not in {"any", family := _family(values[0])}:
+            if values and kind not in {"any", family := family_of(values[0])}:
                 raise ExpressionError(f"in looks for a {kind} in a list of {family}s; it can never be true", node.at)
             members = frozenset(values)
-            family = _family(values[0]) if values else ""
+            family = family_of(values[0]) if values else ""
             left = self._value(node.left)
-            return lambda e: _family(value := left(e)) == family and value in members
+            return lambda e: family_of(value := left(e)) == family and value in members
         self._need(node.right, {"list", "any"}, "the right side of in")
         self._need(node.left, {"string", "any"}, "in a list of texts, the left side")
         left, right = self._value(node.left), self._value(node.right)
@@ -274,112 +276,9 @@ class _Compiler:
         )
 
 
+def _isarithmetic(node: Node) -> bool:
+    return node.operator in ARITHMETIC if isinstance(node, Binary) else isinstance(node, Unary)
+
+
 def _at(node: Node) -> int:
     return node.at
-
-
-def _family(value: object) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, str):
-        return "string"
-    return "number" if isinstance(value, int | float) else "list" if isinstance(value, list) else "nothing"
-
-
-def _all(tests: list[Test]) -> Test:
-    if not tests:
-        return lambda _e: True
-    if len(tests) == 1:
-        return tests[0]
-    if len(tests) == 2:  # noqa: PLR2004 - the commonest chain, without a loop
-        one, two = tests
-        return lambda e: one(e) and two(e)
-
-    def every(e: Fields) -> bool:
-        for test in tests:  # noqa: SIM110 - all() over a generator costs twice as much
-            if not test(e):
-                return False
-        return True
-
-    return every
-
-
-def _field_with_constant(symbol: str, name: str, constant: Constant, *, is_sure: bool) -> Test:
-    """The commonest comparison in one call; `is_sure` when the field can only hold the type of the constant."""
-    if symbol == "==" and (is_sure or isinstance(constant, str)):
-        return lambda e: e.get(name) == constant
-    if not is_sure:
-        return _compare(symbol, lambda e: e.get(name), lambda _e: constant)
-    if symbol == "==":
-        return lambda e: e.get(name) == constant
-    if symbol == "!=":
-        return lambda e: (value := e.get(name)) is not None and value != constant
-    order = _ORDER[symbol]
-    return lambda e: (value := e.get(name)) is not None and order(value, constant)
-
-
-def _compare(symbol: str, left: Get, right: Get) -> Test:
-    def comparable(one: object, other: object) -> bool:
-        return (family := _family(one)) == _family(other) and family not in {"nothing", "list"}
-
-    if symbol == "==":
-        return lambda e: comparable(one := left(e), other := right(e)) and one == other
-    if symbol == "!=":
-        return lambda e: comparable(one := left(e), other := right(e)) and one != other
-    order = _ORDER[symbol]
-
-    def ordered(e: Fields) -> bool:
-        one, other = left(e), right(e)
-        return comparable(one, other) and type(one) is not bool and order(one, other)
-
-    return ordered
-
-
-def _negative(get: Get) -> Get:
-    def negative(e: Fields) -> Value | None:
-        value = get(e)
-        return _bounded(-value) if type(value) is int or type(value) is float else None
-
-    return negative
-
-
-def _arithmetic(symbol: str, left: Get, right: Get) -> Get:
-    compute = _ARITHMETIC[symbol]
-
-    def result(e: Fields) -> Value | None:
-        one, other = left(e), right(e)
-        if type(one) in _NUMBERS and type(other) in _NUMBERS:
-            try:
-                return _bounded(compute(one, other))
-            except OverflowError:  # an int of a hostile message that no double can hold
-                return None
-        if symbol == "+" and isinstance(one, str) and isinstance(other, str) and len(one) + len(other) <= MOST_RESULT:
-            return one + other
-        return None
-
-    return result
-
-
-def _bounded(value: int | float | None) -> int | float | None:  # noqa: PYI041 - mypy would call the int branch dead
-    """The number, if 64 bits hold it; an int stays an int."""
-    if isinstance(value, int):
-        return value if INT_MIN <= value <= INT_MAX else None
-    return value if value is None or math.isfinite(value) else None
-
-
-def _quotient(one: float, other: float) -> float | None:
-    """CEL divides ints towards zero."""
-    if other == 0:
-        return None
-    if isinstance(one, int) and isinstance(other, int):
-        whole = abs(one) // abs(other)
-        return whole if (one < 0) == (other < 0) else -whole
-    return one / other
-
-
-_ARITHMETIC: Final[dict[str, Callable[..., float | None]]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": _quotient,
-}

@@ -99,6 +99,7 @@ Node = Literal | Items | Field | Unary | Binary | Call
 METHODS: Final = ("startsWith", "endsWith", "contains")
 FUNCTIONS: Final = ("size", "has")
 _COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
+_WORDS: Final = frozenset({"true", "false", "null", "in"})
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "`": "`", "?": "?"}
 _NOT_HERE: Final = {
     "null": "an absent value is no value: ask has(e.field)",
@@ -114,7 +115,7 @@ _TOKEN: Final = re.compile(
     r"""(?P<space>[ \t\r\n]+|//[^\n]*)
     |(?P<double>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)
     |(?P<int>0[xX][0-9a-fA-F]+|\d+)
-    |(?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+    |(?P<string>"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*')
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<operator>&&|\|\||==|!=|<=|>=|[-+*/<>!().,\[\]])""",
     re.VERBOSE,
@@ -188,12 +189,15 @@ class _Parser:
 
     def _operator(self) -> _Token:
         token = self._take()
+        self._count(token)
+        return token
+
+    def _count(self, token: _Token) -> None:
         self._operators += 1
         if self._operators > MOST_OPERATORS:
             raise ExpressionError(
                 f"has more than {MOST_OPERATORS} operators; a list of values is asked with in", token.at
             )
-        return token
 
     def _expect(self, text: str, instead: str) -> _Token:
         token = self._take()
@@ -208,15 +212,18 @@ class _Parser:
             raise ExpressionError(f"{token.text} is left over{hint}", token.at)
 
     def disjunction(self) -> Node:
-        self._depth += 1
-        if self._depth > MOST_DEPTH:
-            raise ExpressionError(f"is nested more than {MOST_DEPTH} deep", self._peek().at)
+        self._descend()
         node = self._conjunction()
         while self._peek().text == "||":
             at = self._operator().at
             node = Binary("||", node, self._conjunction(), at)
         self._depth -= 1
         return node
+
+    def _descend(self) -> None:
+        self._depth += 1
+        if self._depth > MOST_DEPTH:
+            raise ExpressionError(f"is nested more than {MOST_DEPTH} deep", self._peek().at)
 
     def _conjunction(self) -> Node:
         node = self._comparison()
@@ -259,6 +266,7 @@ class _Parser:
         else:
             node = self._member()
         for sign in reversed(signs):
+            self._count(sign)
             node = Unary(sign.text, node, sign.at)
         return node
 
@@ -299,6 +307,8 @@ class _Parser:
             name = self._take()
             if name.kind != "name":
                 raise ExpressionError(f"the name of a field is missing after 'e.', found {name.text}", name.at)
+            if name.text in _WORDS:
+                raise ExpressionError(f"e.{name.text} is no field: {name.text} is a word of the language", name.at)
             return Field(name.text, name.at)
         if token.text in FUNCTIONS:
             self._expect("(", f"after {token.text}")
@@ -310,6 +320,7 @@ class _Parser:
 
     def _list(self, start: _Token) -> Node:
         values: list[Constant] = []
+        self._descend()
         while self._peek().text != "]":
             at = self._peek().at
             node = self._unary()
@@ -323,6 +334,7 @@ class _Parser:
             if self._peek().text != "]":
                 self._expect(",", "between the constants of a list")
         self._next += 1
+        self._depth -= 1
         return Items(tuple(values), start.at)
 
 

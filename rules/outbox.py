@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from gateway.logs import get_log
 from rules.database import Queued, Settlement
@@ -27,6 +27,13 @@ class Reading(Protocol):
 
     def __call__(self, sink: str, after_id: int, most_points: int, most_bytes: int, /) -> Awaitable[list[Queued]]:
         """Read."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A sink of which each point costs a request or a file: it is given few at once, so that few are given again."""
+
+    points_at_once: int
 
 
 class Trouble(NamedTuple):
@@ -68,6 +75,7 @@ class Delivery:
         self._stored = stored
         self._changed = changed
         self._rng = rng
+        self._most_points = sink.points_at_once if isinstance(sink, Paced) else POINTS_MOST
         self._backoff_s = BACKOFF_FIRST_S
         self._more = asyncio.Event()
         self._finishing = False
@@ -85,7 +93,7 @@ class Delivery:
         """Deliver until cancelled, or until trouble after `finish`."""
         while True:
             self._more.clear()
-            queued = await self._read(self.sink.name, self.delivered_to, POINTS_MOST, BYTES_MOST)
+            queued = await self._read(self.sink.name, self.delivered_to, self._most_points, BYTES_MOST)
             if not queued:
                 await self._more.wait()
             elif not await self._write(queued):

@@ -30,16 +30,22 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class Outputs:
-    """What one batch led to. `caused_at_us`: when that batch reached the gateway's host, where latency starts."""
+    """What one batch led to.
+
+    Attributes:
+        caused_at_us: when that batch reached the gateway's host, where latency starts.
+        answers: further messages for the broker, never retained: topic and payload.
+    """
 
     caused_at_us: int
     events: list[Event] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
     reads: ReadBatch | None = None
+    answers: list[tuple[str, bytes]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.alarms or self.points or self.reads)
+        return bool(self.events or self.alarms or self.points or self.reads or self.answers)
 
 
 class Parcel(NamedTuple):

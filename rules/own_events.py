@@ -10,19 +10,23 @@ from typing import Final
 
 import msgspec
 
+from gateway.contract.alarm_orders import AlarmOrder
 from gateway.contract.batches import Batch, StatusBatch, UnreadableBatch
 from gateway.contract.events import Alarm, Event, Evidence, decode_alarm, event_id
+from rules.alarms import CLEARED, RAISED, Answer, answered
 from rules.outputs import Outputs
 from rules.points import status_point
 
 SINK_STOPPED: Final = "sink_stopped"
 REGISTRY_REFUSED: Final = "registry_refused"
+TABLE_REFUSED: Final = "table_refused"
+RULES_REFUSED: Final = "rules_refused"
 GATEWAY_VANISHED: Final = "gateway_vanished"
 NOT_JUDGED: Final = "not_judged"
 STATE_LOST: Final = "state_lost"
 RULES: Final = "rules"
-RAISED: Final = "raised"
-CLEARED: Final = "cleared"
+HAPPENED: Final = frozenset({"order_failed"})
+"""Alarms of ours that tell what happened: a person may clear them. All others end by themselves."""
 _NOTHING: Final = Evidence(gateway=RULES, epoch=0, sequence_from=0, sequence_to=0)
 
 
@@ -59,17 +63,20 @@ class OwnAlarms:
         before = self._standing.get(key)
         if before is not None and before.message == message:
             return
-        alarm = Alarm(
-            id=key,
-            rule=rule,
-            severity="critical",
-            subject=subject,
-            state=RAISED,
-            since_us=before.since_us if before is not None else now_us,
-            at_us=now_us,
-            message=message,
-            evidence=_NOTHING,
-        )
+        if before is not None:
+            alarm = msgspec.structs.replace(before, at_us=max(now_us, before.at_us + 1), message=message)
+        else:
+            alarm = Alarm(
+                id=key,
+                rule=rule,
+                severity="critical",
+                subject=subject,
+                state=RAISED,
+                since_us=now_us,
+                at_us=now_us,
+                message=message,
+                evidence=_NOTHING,
+            )
         self._standing[key] = alarm
         self._tell(Outputs(now_us, alarms=[alarm]))
 
@@ -78,8 +85,27 @@ class OwnAlarms:
         alarm = self._standing.pop(own_alarm_id(rule, subject), None)
         if alarm is not None:
             now_us = self._now_us()
-            cleared = msgspec.structs.replace(alarm, state=CLEARED, at_us=now_us, message=message)
+            at_us = max(now_us, alarm.at_us + 1)
+            cleared = msgspec.structs.replace(alarm, state=CLEARED, at_us=at_us, message=message)
             self._tell(Outputs(now_us, alarms=[cleared]))
+
+    def has(self, alarm_id: str) -> bool:
+        """Whether this is an alarm of ours that stands."""
+        return alarm_id in self._standing
+
+    def order(self, order: AlarmOrder) -> Answer:
+        """Take an order of a person about one of them; it is for the caller to tell what comes of it."""
+        alarm = self._standing[order.alarm]
+        if order.action == "clear" and alarm.rule not in HAPPENED:
+            return Answer(
+                None, "standing", "it clears itself when what it tells of is mended; acknowledge it meanwhile"
+            )
+        answer = answered(alarm, order)
+        if answer.alarm is not None:
+            self._standing[order.alarm] = answer.alarm
+            if answer.alarm.state == CLEARED:
+                del self._standing[order.alarm]
+        return answer
 
 
 class Gateways:

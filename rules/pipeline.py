@@ -26,6 +26,7 @@ from rules.database import Commit, Settlement, Stored
 from rules.database_file import is_full
 from rules.intake import Arrival, Flow, Intake
 from rules.latency import Histogram, ToStore
+from rules.orders import Orders
 from rules.outbox import Delivery, Trouble
 from rules.outputs import Outputs, Parcel, Sink
 from rules.own_events import SINK_STOPPED, Gateways, OwnAlarms, not_judged, state_lost
@@ -78,10 +79,11 @@ class Pipeline:
         health: Health,
         commit_every_s: float,
         latency_sink: str | None = None,
+        orders: Orders | None = None,
         now_us: Callable[[], int] = _now_us,
         rng: random.Random | None = None,
     ) -> None:
-        """`stored` is what the last life left; `latency_sink` the store whose `write` ends the latency."""
+        """`stored` is what the last life left, `latency_sink` the store whose `write` ends the latency."""
         self.session = secrets.token_hex(8)
         self.topics = Topics(site)
         self.intake = Intake()
@@ -99,6 +101,7 @@ class Pipeline:
         self._now_us = now_us
         self._commit_every_s = commit_every_s
         self._latency_sink = latency_sink
+        self.orders = orders
         self._to_store = ToStore(self.histogram)
         self._next_parcel = stored.next_parcel
         self._next_message = stored.next_message
@@ -303,7 +306,8 @@ class Pipeline:
                 if sink.name == self._latency_sink:
                     self._last_parcel = self._next_parcel
                 self._next_parcel += 1
-        messages = messages_of(outputs, self.topics, self._next_message)
+        commands = self.orders.messages(outputs) if self.orders is not None else ()
+        messages = messages_of(outputs, self.topics, self._next_message, commands)
         self._next_message += len(messages)
         commit = Commit(
             at_us=self._now_us(),

@@ -14,18 +14,23 @@ import msgspec
 
 from gateway.contract.topics import Topics
 from gateway.mqtt import Session
+from rules.alarms import RAISED
 from rules.database import Message
 from rules.outputs import Outputs
-from rules.own_events import RAISED
 
 READ_MOST: Final = 200
 
 _json: Final = msgspec.json.Encoder()
 
 
-def messages_of(outputs: Iterable[Outputs], topics: Topics, first_id: int) -> list[Message]:
-    """Alarms first, retained while raised; cleared, told once, then taken away from the broker. Events behind them."""
-    found: list[tuple[str, bytes, bool]] = []
+def messages_of(
+    outputs: Iterable[Outputs], topics: Topics, first_id: int, commands: Iterable[tuple[str, bytes]] = ()
+) -> list[Message]:
+    """Commands first, for somebody waits at a barrier; then alarms, retained while raised; then the rest.
+
+    An alarm that is cleared is told once, then taken away from the broker.
+    """
+    found: list[tuple[str, bytes, bool]] = [(topic, payload, False) for topic, payload in commands]
     made = list(outputs)
     for output in made:
         for alarm in output.alarms:
@@ -34,6 +39,7 @@ def messages_of(outputs: Iterable[Outputs], topics: Topics, first_id: int) -> li
             if not raised:
                 found.append((topic, b"", True))
     for output in made:
+        found += [(topic, payload, False) for topic, payload in output.answers]
         found += [(topics.event(event.type), _json.encode(event), False) for event in output.events]
     return [Message(first_id + at, *message) for at, message in enumerate(found)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,9 @@ from gateway.contract.topics import RESERVED
 from gateway.health import Health
 from gateway.logs import get_log
 from gateway.mqtt import BrokerError, Message, Session, Will, stay_connected
+from rules.alarm_desk import AlarmDesk
 from rules.pipeline import Pipeline
-from rules.things.reload import Reloader
+from rules.reload import Watcher
 
 BURST: Final = 8  # messages taken in one turn of the loop: some 5 ms of judging
 TELL_EVERY_S: Final = 0.1
@@ -37,7 +39,7 @@ _json: Final = msgspec.json.Encoder()
 class Runner:
     """Runs a pipeline until it is told to stop. `directory` is where the ledger is kept for those without a broker.
 
-    `reloader` reads the list of things again when it changes.
+    `reloaders` read files again when they change; `desk` takes the orders of people about alarms.
     """
 
     def __init__(
@@ -48,13 +50,15 @@ class Runner:
         client_id: str,
         health: Health,
         directory: Path,
-        reloader: Reloader | None = None,
+        reloaders: Sequence[Watcher] = (),
+        desk: AlarmDesk | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._mqtt = mqtt
         self._client_id = client_id
         self._health = health
-        self._reloader = reloader
+        self._reloaders = reloaders
+        self._desk = desk
         self._ledger_path = directory / LEDGER_FILE
         self._prefix = pipeline.topics.root + "/"
         self._log = get_log(session=pipeline.session)
@@ -76,7 +80,7 @@ class Runner:
             commits = group.create_task(self._pipeline.run_commits())
             deliveries = [group.create_task(each.run()) for each in self._pipeline.deliveries.values()]
             broker = group.create_task(self._stay_connected())
-            reloading = [group.create_task(self._reloader.run())] if self._reloader is not None else []
+            reloading = [group.create_task(reloader.run()) for reloader in self._reloaders]
             watchdog = group.create_task(systemd.feed_watchdog(self._health.progress.stalled))
             await stop.wait()
             self._log.info("rules_stopping")
@@ -174,13 +178,18 @@ class Runner:
         if not message.topic.startswith(self._prefix):
             return
         first, _, second = message.topic[len(self._prefix) :].partition("/")
-        if message.retained:
+        if first == "order":
+            if self._desk is not None:
+                self._desk.take(second, message.payload, retained=message.retained)
+        elif message.retained:
             if second == "status" and first not in RESERVED:
                 self._pipeline.reception.take_retained_status(message.payload, first)
         elif second in BATCH_KINDS and first not in RESERVED:
             self._pipeline.take(message.payload, first)
         elif first == "resume":
             self._pipeline.resume(message.payload)
+        elif second == "outcome" and self._pipeline.orders is not None:
+            self._pipeline.orders.heard(message.topic, message.payload, self._pipeline.alarms)
 
     async def _tell(self, session: Session) -> None:
         """Acknowledge after each commit, ask for what is missing, publish the ledger every second."""
@@ -206,6 +215,8 @@ class Runner:
                     await self._acknowledge(session, flow.ack(pipeline.session, resend=asks))
             if now_s >= ledger_at_s:
                 ledger_at_s = now_s + LEDGER_EVERY_S
+                if pipeline.orders is not None:
+                    pipeline.orders.check(pipeline.alarms)
                 await self._publish_ledger(session)
 
     async def _acknowledge(self, session: Session, ack: Ack) -> None:

@@ -75,6 +75,12 @@ class State:
         """Have entries of a snapshot deleted that nobody knows any more."""
         self._doomed.extend(keys)
 
+    def retire(self, owner: str) -> None:
+        """Have all rows of an owner deleted."""
+        for prefix in [prefix for prefix in self._tables if parts_of(prefix)[1] == owner]:
+            table = self._tables.pop(prefix)
+            self.doom(prefix + key for key in sorted(table.rows.keys() | table.dirty))
+
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Entries changed since the last call; None for those deleted."""
         found: list[tuple[str, bytes | None]] = [(key, None) for key in self._doomed]

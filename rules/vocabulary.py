@@ -311,26 +311,34 @@ def status_fields(batch: StatusBatch) -> Fields:
 def event_fields(event: Event) -> Fields:
     """An event as an item, its further fields beside its own, which they cannot hide."""
     evidence = event.evidence
-    own = _present(
-        subject=event.subject,
-        name=event.name,
-        type=event.type,
-        zone=event.zone,
-        from_zone=event.from_zone,
-        read_point=event.read_point,
-        direction=event.direction,
-        device=event.device,
-        gateway=evidence.gateway,
-        rule=event.rule,
-        at_us=event.at_us,
-        reads=evidence.reads,
-        rssi_max_dbm=evidence.rssi_max_dbm,
-        confidence=evidence.confidence,
-        historical=event.historical,
-    )
-    if not event.fields:
-        return own
-    return {key: value for key, value in event.fields.items() if value is not None} | own
+    more = event.fields
+    fields: Fields = {name: value for name, value in more.items() if value is not None} if more else {}
+    fields["subject"] = event.subject
+    fields["type"] = event.type
+    fields["gateway"] = evidence.gateway
+    fields["at_us"] = event.at_us
+    fields["reads"] = evidence.reads
+    fields["historical"] = event.historical
+    # One after the other, without a loop: this is done for every event that some rule looks at.
+    if event.name is not None:
+        fields["name"] = event.name
+    if event.zone is not None:
+        fields["zone"] = event.zone
+    if event.from_zone is not None:
+        fields["from_zone"] = event.from_zone
+    if event.read_point is not None:
+        fields["read_point"] = event.read_point
+    if event.direction is not None:
+        fields["direction"] = event.direction
+    if event.device is not None:
+        fields["device"] = event.device
+    if event.rule is not None:
+        fields["rule"] = event.rule
+    if evidence.rssi_max_dbm is not None:
+        fields["rssi_max_dbm"] = evidence.rssi_max_dbm
+    if evidence.confidence is not None:
+        fields["confidence"] = evidence.confidence
+    return fields
 
 
 def series_of(on: str, key: Value | None, fields: Fields) -> str:

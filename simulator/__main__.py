@@ -1,6 +1,7 @@
 """`python -m simulator SCENARIO --out DIR`: play a scenario on loopback, for a gateway to serve.
 
-Writes `assets.csv`, `truth.json` and, last, `site.toml` into the directory: when that is there, every device listens.
+Writes `assets.csv`, the tables of its rules, `truth.json` and, last, `site.toml` into the directory: when that is
+there, every device listens.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ async def _play(options: argparse.Namespace, file: scenario_file.ScenarioFile) -
                 addresses[name] = f"{options.host}:{server.port}"
         values = addresses | values
         (options.out / "assets.csv").write_text(world.assets_csv())
+        for table, text in world.tables().items():
+            (options.out / table).write_text(text)
         (options.out / "truth.json").write_text(json.dumps(world.truth(), indent=1) + "\n")
         text = fill(scenario_file.site_template(options.scenario), values)
         unfinished = options.out / "site.toml.part"

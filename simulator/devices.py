@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from readers.codecs.modbus_map import MeterMap
 from readers.codecs.modbus_map_file import parse
+from readers.codecs.weighbridge import Form
 from readers.driver import Port
 from simulator.cards import ascii_line, osdp, pn532
 from simulator.device import Load, Radio
@@ -15,14 +16,18 @@ from simulator.llrp.identities import IDENTITIES
 from simulator.llrp.reader import SimulatedReader
 from simulator.machines import modbus_io, modbus_machine, weighbridge
 from simulator.meters import dlt645, modbus_meter
+from simulator.modbus_server import serve as serve_units
 from simulator.rfid import a0, cf, hopeland, impinj_iot, m100, thingmagic, uhfreader, zebra_iotc
 from simulator.scenario import World
 from simulator.scenario_file import LinePart, MachinePart, ModbusLinePart
+from simulator.world.attended import Attended
 from simulator.world.car_park import BarrierWires, ReaderField
+from simulator.world.truck_gate import GateWires
 from simulator.world.weighing import Bridge
 
 Serve = Callable[[Port], Awaitable[None]]
 METER_BAUD: Final = 9600
+MODULE_ADDRESS: Final = 1
 
 _READERS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
     "a0": a0.serve,
@@ -60,10 +65,29 @@ def devices(world: World) -> dict[str, Serve]:
     for scale in file.scale:
         bridge = Bridge(world.seed, world.weighed[scale.name])
         found[scale.name] = _before(weighbridge.serve, bridge, weighbridge.Indicator(form=scale.form))
+    found |= _gates(world)
     for line in file.line:
         found[line.name] = _line(line, world.loads[line.name])
     for machine in file.machine:
-        found[machine.name] = _machine(machine)
+        found[machine.name] = _machine(machine, world.start_us)
+    return found
+
+
+def _gates(world: World) -> dict[str, Serve]:
+    """The modules, scales and card readers of the gates; several gates may share a module."""
+    gates = world.file.gate
+    found: dict[str, Serve] = {}
+    for module in dict.fromkeys(gate.module for gate in gates):
+        wires = GateWires([gate.name for gate in gates if gate.module == module], world.stopped)
+        found[module] = _before(modbus_io.serve, {MODULE_ADDRESS: wires})
+    for gate in gates:
+        here = [visit for visit in world.stopped if visit.gate.name == gate.name]
+        if gate.scale is not None:
+            bridge = Bridge(world.seed, [visit.weighing() for visit in here])
+            found[gate.scale] = _before(weighbridge.serve, bridge, weighbridge.Indicator(form=Form.TOLEDO))
+        if gate.card_reader is not None:
+            field = ReaderField([visit.presentation() for visit in here])
+            found[gate.card_reader] = _before(ascii_line.serve, field, _UID_WRITER)
     return found
 
 
@@ -83,10 +107,13 @@ def _meter(address: str, load: Load) -> dlt645.Meter:
     return dlt645.Meter(address, load, dlt645.Behaviour(slots=dlt645.DAY_SLOTS))
 
 
-def _machine(part: MachinePart) -> Serve:
+def _machine(part: MachinePart, start_us: int) -> Serve:
     machine = modbus_machine.WarpingMachine(beam_m=part.beam_m, is_remote=part.remote)
     machine.start()
-    return lambda port: modbus_machine.serve(port, {part.address: machine}, is_tcp=True)
+    if part.breaks_s is None:
+        return lambda port: modbus_machine.serve(port, {part.address: machine}, is_tcp=True)
+    attended = Attended(machine, *part.stop_us(start_us))
+    return lambda port: serve_units(port, {part.address: attended}, is_tcp=True)
 
 
 def registers(name: str) -> MeterMap:

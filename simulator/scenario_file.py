@@ -17,6 +17,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from readers.codecs.weighbridge import Form
+from simulator.world.pallet_ways import Mishap
+from simulator.world.truck_gate import Case
 
 Position = tuple[float, float, float]
 UnitAddress = Annotated[int, Field(ge=1, le=247)]
@@ -46,6 +48,8 @@ class ConveyorPart(_Part):
     stations: dict[str, float]
     every_s: Annotated[float, Field(gt=0)]
     speed_m_per_s: Annotated[float, Field(gt=0)]
+    mishaps: dict[Annotated[int, Field(ge=1)], Mishap] = {}
+    mishaps_of: Annotated[int, Field(ge=1)] = 10
 
 
 class ReaderPart(_Part):
@@ -61,6 +65,21 @@ class ReaderPart(_Part):
     antennas: dict[int, Position]
 
 
+class GatePart(_Part):
+    """A lane with a barrier, where trucks stop, one after the other: what is right or wrong with each in turn.
+
+    The module has its inputs in the order of the gates that name it: loop, exit loop, barrier up of each.
+    """
+
+    name: str
+    direction: Literal["in", "out"]
+    at: Position
+    cases: Annotated[list[Case], Field(min_length=1)]
+    module: str
+    scale: str | None = None
+    card_reader: str | None = None
+
+
 class DeskPart(_Part):
     """A desk where tagged papers are laid for a while."""
 
@@ -70,11 +89,16 @@ class DeskPart(_Part):
 
 
 class CarParkPart(_Part):
-    """A car park: how often cars come, how long they stay, and the share of them whose card is not known."""
+    """A car park: how often cars come, how long they stay, and the shares of cards that are not known or expired.
+
+    Who lingers stays longer than `longest_s`, and meanwhile somebody else comes with their card.
+    """
 
     every_s: Annotated[float, Field(gt=0)]
     stay_s: Annotated[float, Field(gt=0)]
+    longest_s: Annotated[float, Field(gt=0)]
     strangers: Annotated[float, Field(ge=0, le=1)]
+    expired: Annotated[float, Field(ge=0, le=1)]
 
 
 class CardReaderPart(_Part):
@@ -100,6 +124,15 @@ class ScalePart(_Part):
     every_s: Annotated[float, Field(gt=0)]
 
 
+class ChangePart(_Part):
+    """What happens to a load so long after the beginning, unless the scenario is over soon after."""
+
+    at_s: Annotated[float, Field(ge=0)]
+    added_w: float = 0.0
+    power_factor: Annotated[float, Field(gt=0, le=1)] | None = None
+    lost_phase: Literal["a", "b", "c"] | None = None
+
+
 class LoadPart(_Part):
     """A meter and its load, on the primary side."""
 
@@ -109,6 +142,7 @@ class LoadPart(_Part):
     swing: Annotated[float, Field(ge=0, lt=1)]
     start_wh: Annotated[float, Field(ge=0)]
     single_phase: bool = False
+    change: ChangePart | None = None
 
 
 class MeterPart(LoadPart):
@@ -144,7 +178,8 @@ class ModbusLinePart(_Part):
 class MachinePart(_Part):
     """A warping machine with a PLC on Modbus TCP, which its operator has started.
 
-    One with `remote` takes orders from afar.
+    One with `remote` takes orders from afar. Of one with `breaks_s` a yarn breaks so long after the beginning, and it
+    is started again `mended_s` after the beginning.
     """
 
     name: str
@@ -152,6 +187,12 @@ class MachinePart(_Part):
     address: UnitAddress = 1
     beam_m: Annotated[float, Field(gt=0)] = 20_000.0
     remote: bool = False
+    breaks_s: Annotated[float, Field(ge=0)] | None = None
+    mended_s: Annotated[float, Field(gt=0)] = 20.0
+
+    def stop_us(self, start_us: int) -> tuple[int, int]:
+        """When it stops, if its yarn breaks, and when it is started again, in a world that begins then."""
+        return start_us + round((self.breaks_s or 0.0) * 1e6), start_us + round(self.mended_s * 1e6)
 
 
 class ScenarioFile(_Part):
@@ -167,6 +208,7 @@ class ScenarioFile(_Part):
     card_reader: list[CardReaderPart] = []
     module: list[ModulePart] = []
     scale: list[ScalePart] = []
+    gate: list[GatePart] = []
     line: list[Annotated[LinePart | ModbusLinePart, Field(discriminator="twin")]] = []
     machine: list[MachinePart] = []
 
@@ -174,7 +216,8 @@ class ScenarioFile(_Part):
     def devices(self) -> list[str]:
         """Names of all devices, in the order of the file."""
         parts = (self.reader, self.card_reader, self.module, self.scale, self.line, self.machine)
-        return [device.name for part in parts for device in part]
+        of_gates = [name for gate in self.gate for name in (gate.module, gate.scale, gate.card_reader) if name]
+        return [*(device.name for part in parts for device in part), *dict.fromkeys(of_gates)]
 
     @property
     def topics(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gateway.cli.app import DEFAULT_CONFIG, EX_CONFIG, EX_NO, EX_UNAVAILABLE, ConfigOption, app
+from gateway.cli.person import KeyOption, key_of_person
 
 if TYPE_CHECKING:  # costs half a second that only some commands need
     from gateway.config.models import SiteFile
@@ -22,7 +23,6 @@ if TYPE_CHECKING:  # costs half a second that only some commands need
 
 EX_UNKNOWN: Final = 75  # sysexits.h, temporary failure: look again
 EX_REFUSED: Final = 77  # sysexits.h, permission denied
-SHARED_BITS: Final = 0o077
 _CODES: Final = {"armed": 0, "verified": 0, "cancelled": 0, "failed": EX_NO, "unknown": EX_UNKNOWN}
 
 command = typer.Typer(
@@ -42,15 +42,6 @@ ValueOption = Annotated[str | None, typer.Option("--value", metavar="NUMBER", he
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit.")]
 PersonOption = Annotated[
     str, typer.Option("--as", metavar="NAME", envvar="TAGWHARF_PERSON", help="Who you are in the site file.")
-]
-KeyOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--key-file",
-        metavar="FILE",
-        envvar="TAGWHARF_KEY_FILE",
-        help="File with your key, which nobody else may read; your systemd credential when absent.",
-    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, one outcome a line.")]
 
@@ -257,25 +248,9 @@ def _site(config: Path) -> SiteFile:
 
 
 def _sender(site: SiteFile, name: str, key_file: Path | None) -> Sender:
-    from gateway.config.phrases import nearest
     from gateway.control.client import Sender
-    from gateway.control.people import key_of
-    from gateway.credentials import credential
 
-    people = {person.name: person for person in site.control.person}
-    if name not in people:
-        known = f"known: {', '.join(people)}" if people else "the site file has none"
-        raise typer.BadParameter(f"no person is named {name!r}{nearest(name, people)}; {known}", param_hint="--as")
-    if key_file is None:
-        where = people[name].key_credential
-        return Sender(site.site.name, site.site.gateway, name, key_of(credential(where), f"credential {where!r}"))
-    try:
-        mode, text = key_file.stat().st_mode, key_file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{key_file}: cannot be read: {error}", param_hint="--key-file") from None
-    if mode & SHARED_BITS:
-        raise typer.BadParameter(f"{key_file}: others may read it: chmod 600 {key_file}", param_hint="--key-file")
-    return Sender(site.site.name, site.site.gateway, name, key_of(text, str(key_file)))
+    return Sender(site.site.name, site.site.gateway, name, key_of_person(site, name, key_file, "--as"))
 
 
 def _needs_other(config: Path, outcome: Outcome) -> bool:

@@ -43,6 +43,12 @@ def registry(context: typer.Context) -> None:
     _become("rules", "registry", *context.args)
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def rules(context: typer.Context) -> None:
+    """Work on rules: `tagwharf rules check | test | trace | replay | simulate ...`; each has `--help`."""
+    _become("rules", *context.args)
+
+
 @app.command()
 def demo(
     scenario: Annotated[str, typer.Argument(help="What the simulator plays.")] = "showcase",

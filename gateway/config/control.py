@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
+from gateway.config.table import Name, Table
 from gateway.control.interlocks import Interlock, parse
 from readers.control import Action
 from readers.credentials import CredentialName
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 TWO_STEPS: Final = frozenset(
     {Action.TRIP, Action.CLOSE, Action.PERMIT_CLOSE, Action.PROTECT_ON, Action.PROTECT_OFF, Action.START, Action.SET}
@@ -18,11 +17,7 @@ TWO_STEPS: Final = frozenset(
 """What is armed and confirmed, whatever the site file says."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Person(_Table):
+class Person(Table):
     """`[[control.person]]`: somebody, or a program, who may send commands."""
 
     name: Name = Field(description="Name that commands are sent under.")
@@ -36,7 +31,7 @@ class Person(_Table):
     )
 
 
-class ControlledPoint(_Table):
+class ControlledPoint(Table):
     """`[[control.point]]`: one point that may be ordered about, in the listed ways alone."""
 
     device: Name = Field(description="The reader, meter or module that has the point.")
@@ -88,7 +83,7 @@ class ControlledPoint(_Table):
         return tuple(parse(text) for text in self.interlocks)
 
 
-class Control(_Table):
+class Control(Table):
     """Commands to devices; switched off unless the site file switches them on."""
 
     enabled: bool = Field(default=False, description="Take commands. `false`: no command does anything.")

@@ -26,6 +26,7 @@ def check_control(faults: Faults, settings: Mapping[int, DriverSettings], *, who
     does not exist.
     """
     table = faults.value(("control",))
+    _alarm_roles(faults, table)
     if not isinstance(table, Mapping):
         return
     people = _sound(table.get("person"), Person)
@@ -47,6 +48,16 @@ def check_control(faults: Faults, settings: Mapping[int, DriverSettings], *, who
         if whole:
             _interlocks(faults, path, point, devices)
             _roles(faults, path, point, [person for _, person in people])
+
+
+def _alarm_roles(faults: Faults, control: Any) -> None:
+    people = _sound(control.get("person"), Person) if isinstance(control, Mapping) else []
+    known = {role for _, person in people for role in person.roles}
+    roles = faults.value(("rules", "alarm_roles"))
+    for at, role in enumerate(roles if isinstance(roles, list) else []):
+        if isinstance(role, str) and role not in known:
+            path: Path = ("rules", "alarm_roles", at)
+            faults.add(path, f"no [[control.person]] has this role{nearest(role, known)}")
 
 
 def offered_points(settings: DriverSettings, reader: str) -> dict[tuple[str, str], ControlPoint]:

@@ -19,9 +19,11 @@ from gateway.config.control_checks import check_control
 from gateway.config.energy import check_energy
 from gateway.config.faults import Faults, secret_advice
 from gateway.config.machines import check_machines
-from gateway.config.models import IdentityStyle, InfluxSink, Portal, Reader, Site, SiteFile, Tls, Zone
+from gateway.config.models import IdentityStyle, InfluxSink, Portal, Reader, Site, SiteFile, Tls, WebhookSink, Zone
 from gateway.config.phrases import nearest
 from gateway.config.positions import Path, Positions
+from gateway.config.rules import LookUpTable
+from gateway.config.sinks import on_this_machine
 from gateway.contract import topics
 from gateway.identity import card_key
 from readers import registry
@@ -55,6 +57,7 @@ class Draft:
     reader: list[tuple[int, Reader]] = field(default_factory=list)
     zone: list[tuple[int, Zone]] = field(default_factory=list)
     portal: list[tuple[int, Portal]] = field(default_factory=list)
+    table: list[tuple[int, LookUpTable]] = field(default_factory=list)
     rule: list[tuple[int, Any]] = field(default_factory=list)
     sink: list[tuple[int, Any]] = field(default_factory=list)
     tls: list[tuple[Path, Tls]] = field(default_factory=list)
@@ -76,7 +79,7 @@ class CrossChecks:
         self._device_names()
         self._read_points()
         self._places()
-        for table in ("rule", "sink"):
+        for table in ("table", "rule", "sink"):
             self._unique((table, index, "name") for index, _ in getattr(self._draft, table))
         check_control(self._faults, self._settings, whole=self._draft.whole)
         check_energy(self._faults, self._settings, whole=self._draft.whole)
@@ -240,11 +243,14 @@ class CrossChecks:
             url = sink.get("url") if isinstance(sink, dict) else None
             if isinstance(url, str) and "@" in url:
                 path: Path = ("sink", index, "url")
-                self._faults.add(path, secret_advice(path, sink.get("name")), show_value=False)
+                advice = secret_advice(path, sink.get("name"), sink.get("kind"))
+                self._faults.add(path, advice, show_value=False)
 
     def _files(self) -> None:
         if self._draft.site is not None and self._draft.site.assets is not None:
             self._exists(("site", "assets"), self._draft.site.assets)
+        for index, look_up in self._draft.table:
+            self._exists(("table", index, "file"), look_up.file)
         for path, tls in self._draft.tls:
             for key in ("ca_file", "certificate_file", "key_file"):
                 file = getattr(tls, key)
@@ -271,6 +277,9 @@ def warnings(site: SiteFile) -> list[str]:
         if isinstance(sink, InfluxSink) and sink.url.startswith("http://") and not _is_loopback(sink.url):
             text = "the token and all data cross the network unencrypted; use https:// or a tunnel"
             found.append(f'sink[{sink.name}].url = "{sink.url}": {text}')
+        elif isinstance(sink, WebhookSink) and sink.url.startswith("http://") and not on_this_machine(sink.url):
+            text = "all that is sent, and the Authorization, cross the network unencrypted; use https://"
+            found.append(f"sink[{sink.name}].insecure = true: {text}")
     if site.mqtt.tls is None and not _is_loopback(f"mqtt://{site.mqtt.host}"):
         text = "the password and all data cross the network unencrypted; add a [mqtt.tls] table"
         found.append(f'mqtt.host = "{site.mqtt.host}": {text}')

@@ -8,22 +8,18 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from gateway.config.faults import Faults
 from gateway.config.phrases import nearest
 from gateway.config.positions import Path
+from gateway.config.table import Name, Table
 from readers.driver import DriverSettings
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 DayOfYear = Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
 
 LEAP_YEAR: Final = 2024
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DayKind(StrEnum):
@@ -39,7 +35,7 @@ class DayKind(StrEnum):
     HOLIDAY = "holiday"
 
 
-class TariffDay(_Table):
+class TariffDay(Table):
     """The tariffs of a day, for the days that it names."""
 
     first: DayOfYear = Field("01-01", description="First day of its season, MM-DD.")
@@ -73,7 +69,7 @@ class TariffDay(_Table):
         return is_season and (not self.days or kind in self.days)
 
 
-class TariffCalendar(_Table):
+class TariffCalendar(Table):
     """A calendar of tariffs. Several of one name are its editions: the latest that is valid on a day counts."""
 
     name: Name = Field(description="Name of the calendar; meters name it.")
@@ -101,7 +97,56 @@ class TariffSource(StrEnum):
     CALENDAR = "calendar"
 
 
-class MeterSettings(_Table):
+class DemandKind(StrEnum):
+    """Which windows a demand is the mean of."""
+
+    BLOCK = "block"
+    SLIDING = "sliding"
+
+
+class SheddableLoad(Table):
+    """A load that may be switched off for a while."""
+
+    name: Name = Field(description="What people call it.")
+    power_w: float = Field(gt=0, description="What is saved by it.")
+
+
+class DemandLimit(Table):
+    """The demand that a meter should not exceed: forecast at each reading of its power."""
+
+    limit_w: float = Field(gt=0, description="The demand that is contracted, or what was agreed with oneself.")
+    kind: DemandKind = Field(
+        DemandKind.BLOCK,
+        description="block: the forecast is for the end of the interval that runs; sliding: for the window that ends "
+        "`ahead_s` from now.",
+    )
+    interval_s: float = Field(900, ge=60, le=3600, description="Length of the interval, or of the sliding window.")
+    ahead_s: float = Field(300, ge=10, lt=3600, description="How far a sliding window is looked ahead.")
+    sure_for_s: float = Field(
+        30, ge=0, le=600, description="Loads are proposed when the forecast was above the limit for so long."
+    )
+    shed: list[SheddableLoad] = Field(
+        default=[], max_length=32, description="What may be switched off, the first first; nothing is switched here."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.kind is DemandKind.SLIDING and self.ahead_s >= self.interval_s:
+            raise ValueError("ahead_s: must be less than interval_s; nothing would be known of the window")
+        names = [load.name for load in self.shed]
+        if len(set(names)) < len(names):
+            raise ValueError("shed: each load stands there once, with a name of its own")
+        return self
+
+
+class MeterWatch(StrEnum):
+    """What is told of a meter beside its books."""
+
+    UNBALANCE = "unbalance"
+    COUNTS = "counts"
+
+
+class MeterSettings(Table):
     """What the books need to know of one meter; a meter that is not listed has the defaults."""
 
     name: Name = Field(description="The meter, as its reader names it.")
@@ -123,9 +168,32 @@ class MeterSettings(_Table):
     tariff_source: TariffSource = Field(
         TariffSource.AUTO, description="auto (its own tariff registers where they are read), meter or calendar."
     )
+    price: Name | None = Field(None, description="Its [[energy.price]]: what the energy of its tariffs costs.")
+    demand: DemandLimit | None = Field(
+        None, description="Its limit of demand: makes readings `active_demand_forecast` and `active_power_excess`."
+    )
+    watch: list[MeterWatch] = Field(
+        default=[],
+        description="unbalance: make readings `voltage_unbalance` and `current_unbalance` of its phases, if it tells "
+        "none; counts: make an event `count_rose` when it has counted an opening, a magnet, a programming.",
+    )
+    unbalance_from_a: float = Field(
+        1.0, ge=0, description="Mean current below which currents have no unbalance that means anything."
+    )
 
 
-class Energy(_Table):
+class Price(Table):
+    """What energy costs. Several of one name are its editions: the latest that is valid on a day counts."""
+
+    name: Name = Field(description="Name of the price; meters name it.")
+    valid_from: date = Field(description="First day of this edition.")
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field("CNY", description="As ISO 4217 has it.")
+    per_kwh: dict[Name, Annotated[float, Field(ge=0, le=1000)]] = Field(
+        min_length=1, description="By tariff; `total` is for meters without tariffs."
+    )
+
+
+class Energy(Table):
     """Energy books: what the registers of meters add up to, interval by interval."""
 
     interval_min: Literal[5, 10, 15, 20, 30, 60] = Field(
@@ -154,6 +222,7 @@ class Energy(_Table):
     )
     meter: list[MeterSettings] = Field(default=[], description="What is special about a meter.")
     tariff: list[TariffCalendar] = Field(default=[], description="Calendars of tariffs.")
+    price: list[Price] = Field(default=[], description="What energy costs.")
 
     @field_validator("timezone")
     @classmethod
@@ -184,6 +253,7 @@ def check_energy(faults: Faults, settings: Mapping[int, DriverSettings], *, whol
     devices = {str(faults.value(("reader", index, "name"))) for index in settings}
     devices |= {source for each in settings.values() for source in each.sources()}
     calendars = {calendar.name for calendar in energy.tariff}
+    prices = {price.name for price in energy.price}
     _editions(faults, energy)
     taken: set[str] = set()
     for index, meter in enumerate(energy.meter):
@@ -196,6 +266,8 @@ def check_energy(faults: Faults, settings: Mapping[int, DriverSettings], *, whol
         if meter.tariff is not None and meter.tariff not in calendars:
             text = f"no [[energy.tariff]] has this name{nearest(meter.tariff, calendars)}"
             faults.add((*path, "tariff"), text)
+        if meter.price is not None and meter.price not in prices:
+            faults.add((*path, "price"), f"no [[energy.price]] has this name{nearest(meter.price, prices)}")
         if meter.tariff is None and meter.tariff_source is TariffSource.CALENDAR:
             faults.add((*path, "tariff_source"), "needs a calendar; name it with the key tariff")
 
@@ -213,6 +285,12 @@ def _editions(faults: Faults, energy: Energy) -> None:
                 if minutes_of(time) % energy.interval_min:
                     text = f"{time} is inside an interval of {energy.interval_min} min; an interval has one tariff"
                     faults.add((*path, "day", number, "tariffs", time), text)
+    priced: set[tuple[str, date]] = set()
+    for index, price in enumerate(energy.price):
+        if (price.name, price.valid_from) in priced:
+            text = "another edition of this price begins on the same day; give each a day of its own"
+            faults.add(("energy", "price", index, "valid_from"), text)
+        priced.add((price.name, price.valid_from))
 
 
 def minutes_of(time: str) -> int:

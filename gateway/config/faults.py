@@ -17,7 +17,8 @@ from gateway.config.positions import Path, Positions
 from gateway.docstrings import attributes
 
 _ABSENT: Final = object()
-_HEAD: Final = re.compile(r"(?P<table>[a-z_]+)\[(?P<name>[^\]]+)\](?P<keys>(?:\.[A-Za-z0-9_-]+)*)")
+_HEAD: Final = re.compile(r"(?P<table>[a-z_]+)\[(?P<name>[^\]]+)\](?P<keys>(?:\.[A-Za-z0-9_-]+|\[\d+\])*)")
+_STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
 
 
 class Faults:
@@ -25,21 +26,28 @@ class Faults:
 
     Args:
         file: the file's name as the messages show it.
-        raw: the file as `tomllib` read it.
+        raw: the file as `tomllib` read it, with the tables that stand in other files.
         positions: where its keys stand.
+        elsewhere: name and positions of the file in which a table stands that is not in this one.
     """
 
-    def __init__(self, file: str, raw: Mapping[str, Any], positions: Positions) -> None:
-        self._file = file
+    def __init__(
+        self,
+        file: str,
+        raw: Mapping[str, Any],
+        positions: Positions,
+        elsewhere: Mapping[str, tuple[str, Positions]] | None = None,
+    ) -> None:
         self._raw = raw
-        self._positions = positions
-        self._found: dict[str, int] = {}
+        self._here = (file, positions)
+        self._elsewhere = elsewhere or {}
+        self._found: dict[str, tuple[bool, int]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
     def lines(self) -> list[str]:
-        """All faults in the order of the file; those without a line number come first."""
+        """All faults in the order of the file, then of other files; those without a line number come first."""
         return sorted(self._found, key=lambda line: self._found[line])
 
     def add(self, path: Path, text: str, *, show_value: bool = True) -> None:
@@ -119,14 +127,17 @@ class Faults:
         return text
 
     def _add(self, path: Path, text: str) -> None:
-        line = self._positions.line_of(path)
-        text = clean(text)
-        self._found.setdefault(f"{self._file}:{line}: {text}" if line else f"{self._file}: {text}", line or 0)
+        is_elsewhere = bool(path) and path[0] in self._elsewhere
+        file, positions = self._elsewhere[str(path[0])] if is_elsewhere else self._here
+        line = positions.line_of(path)
+        text = clean(f"{file}:{line}: {text}" if line else f"{file}: {text}")
+        self._found.setdefault(text, (is_elsewhere, line or 0))
 
     def _add_unknown(self, path: Path, model: type[BaseModel] | None) -> None:
         known = list(model.model_fields) if model else []
         if _is_secret(path):
-            advice = secret_advice(path, self.value((*path[:-1], "name")))
+            kind = self.value((*path[:-1], "kind"))
+            advice = secret_advice(path, self.value((*path[:-1], "name")), kind)
             naming = f"{path[-1]}_credential"
             self.add(path, advice + (f', and name it here: {naming} = "..."' if naming in known else ""))
             return
@@ -173,13 +184,15 @@ class Faults:
         tables = self._raw.get(match["table"], [])
         for index, table in enumerate(tables if isinstance(tables, list) else []):
             if isinstance(table, Mapping) and table.get("name") == match["name"]:
-                return (match["table"], index, *match["keys"].split(".")[1:])
+                steps = (key or int(number) for key, number in _STEP.findall(match["keys"]))
+                return (match["table"], index, *steps)
         return ()
 
 
-def secret_advice(path: Path, name: object) -> str:
-    """Where the secret at `path` belongs; `name` is the name of its table, if it has one."""
-    credential = {"mqtt": "mqtt-password", "sink": f"influx-{name}", "control": f"control-{name}"}.get(str(path[0]))
+def secret_advice(path: Path, name: object, kind: object = None) -> str:
+    """Where the secret at `path` belongs; `name` and `kind` are those of its table, if it has them."""
+    sink = f"{'webhook' if kind == 'webhook' else 'influx'}-{name}"
+    credential = {"mqtt": "mqtt-password", "sink": sink, "control": f"control-{name}"}.get(str(path[0]))
     where = f"the systemd credential `{credential}`" if credential else "a systemd credential"
     return f"a secret must not stand in this file: put it into {where}, remove it here and change it"
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,14 +12,17 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from gateway.config.crosschecks import CrossChecks, Draft, settings_of, warnings
 from gateway.config.faults import Faults
-from gateway.config.models import Mqtt, Portal, Reader, Rule, Sink, Site, SiteFile, Zone
+from gateway.config.models import Mqtt, Portal, Reader, Sink, Site, SiteFile, Tls, WebhookSink, Zone
 from gateway.config.positions import Positions
+from gateway.config.rule_file import TABLES, RuleFile, named_in, read_rule_file
+from gateway.config.rules import LookUpTable, Rule
+from gateway.config.toml_file import parse, read
 from readers.driver import DriverSettings
 from readers.errors import ConfigError
 
 __all__ = ["ConfigError", "driver_settings", "load_site", "state_directory", "warnings"]
 
-LARGEST_BYTES: Final = 4 << 20  # a thousand readers with all their settings need a tenth of it
+ADVICE: Final = "name the site file with --config or TAGWHARF_CONFIG"
 CHECKS: Final = "tagwharf.checks"
 """Entry points `faults(site: SiteFile) -> list[str]`: what a room above the gateway finds wrong."""
 
@@ -31,20 +32,28 @@ _ARRAYS: Final[dict[str, TypeAdapter[Any]]] = {
     "reader": TypeAdapter(Reader),
     "zone": TypeAdapter(Zone),
     "portal": TypeAdapter(Portal),
+    "table": TypeAdapter(LookUpTable),
     "rule": TypeAdapter(Rule),
     "sink": TypeAdapter(Sink),
 }
 
 
 def load_site(path: Path) -> SiteFile:
-    """Read and check a site file. Relative paths in it become absolute, from the directory that the file is in.
+    """Read and check a site file and the rule file that it may name.
+
+    Relative paths become absolute, from the directory that the site file is in.
 
     Raises:
         ConfigError: all faults, one line each.
     """
-    text = _read(path)
-    raw = _parse(path, text)
-    faults = Faults(str(path), raw, Positions(text))
+    text = read(path, ADVICE)
+    raw = parse(path, text)
+    positions = Positions(text)
+    name = named_in(raw, path)
+    rules = RuleFile() if name is None else read_rule_file(name)
+    twice = _stands_twice(Faults(str(path), raw, positions), raw) if name is not None else []
+    raw = {key: table for key, table in raw.items() if name is None or key not in TABLES} | rules.tables
+    faults = Faults(str(path), raw, positions, rules.positions)
     resolved = _resolve(raw, path.absolute().parent)
     site: SiteFile | None = None
     try:
@@ -52,12 +61,23 @@ def load_site(path: Path) -> SiteFile:
     except ValidationError as error:
         faults.add_validation(error, SiteFile)
     CrossChecks(_draft(resolved, whole=site is not None), faults).run()
-    if site is not None and not faults:
+    if site is not None and not faults and not twice and not rules.faults:
         for line in _checks_of_other_rooms(site):
             faults.add_text(line)
-    if faults or site is None:
-        raise ConfigError("\n".join(faults.lines()))
+    if lines := [*twice, *faults.lines(), *rules.faults]:
+        raise ConfigError("\n".join(lines))
+    assert site is not None  # or there were faults
     return site
+
+
+def site_files(path: Path) -> list[Path]:
+    """The files that a site file is made of: itself, and the rule file that it names."""
+    try:
+        raw = parse(path, read(path, ADVICE))
+    except ConfigError:
+        return [path]
+    name = named_in(raw, path)
+    return [path] if name is None else [path, name]
 
 
 def driver_settings(reader: Reader) -> DriverSettings:
@@ -75,44 +95,12 @@ def state_directory(site: SiteFile) -> Path:
     return Path(given) if given else site.site.state_dir
 
 
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}; name the site file with --config or TAGWHARF_CONFIG"
-        ) from error
-    if len(content) > LARGEST_BYTES:
-        raise ConfigError(f"{path}: is larger than {LARGEST_BYTES} bytes; this is no site file")
-    try:
-        return content.decode().replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from error
-
-
-def _parse(path: Path, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        match = re.fullmatch(r"(.*) \((?:at line (\d+), column (\d+)|at end of document)\)", str(error), re.DOTALL)
-        reason, line, column = match.groups() if match else (str(error), None, None)
-        place = f"{path}:{line or text.count(chr(10)) + 1}"
-        where = f"column {column}" if column else "the end of the file"
-        raise ConfigError(f"{place}: TOML syntax at {where}: {reason}{_syntax_hint(reason, text)}") from error
-
-
-def _syntax_hint(reason: str, text: str) -> str:
-    if text.startswith("\ufeff"):
-        return "; save the file without a byte order mark"
-    if reason.startswith("Cannot declare"):
-        return "; tables that may repeat are written [[reader]], with two brackets"
-    if reason.startswith("Cannot overwrite"):
-        return "; a key may stand once in a table"
-    if reason.startswith("Invalid value"):
-        return "; text needs quotes"
-    return ""
+def _stands_twice(faults: Faults, raw: Mapping[str, Any]) -> list[str]:
+    for key in TABLES:
+        if key in raw:
+            text = "stands in the file that rules.file names, or here, not in both; move it there, or remove rules.file"
+            faults.add((key,), text, show_value=False)
+    return faults.lines()
 
 
 def _resolve(raw: Mapping[str, Any], directory: Path) -> dict[str, Any]:
@@ -120,11 +108,24 @@ def _resolve(raw: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     site = dict(raw)
     if isinstance(site.get("site"), dict):
         site["site"] = _absolute(site["site"], ("assets",), directory)
+    if isinstance(site.get("rules"), dict):
+        site["rules"] = _absolute(site["rules"], ("file",), directory)
     if isinstance(site.get("mqtt"), dict):
         site["mqtt"] = _with_tls(site["mqtt"], directory)
     if isinstance(site.get("reader"), list):
         site["reader"] = [_with_tls(each, directory) if isinstance(each, dict) else each for each in site["reader"]]
+    if isinstance(site.get("table"), list):
+        site["table"] = [
+            _absolute(each, ("file",), directory) if isinstance(each, dict) else each for each in site["table"]
+        ]
+    if isinstance(site.get("sink"), list):
+        site["sink"] = [_sink(each, directory) if isinstance(each, dict) else each for each in site["sink"]]
     return site
+
+
+def _sink(table: dict[str, Any], directory: Path) -> dict[str, Any]:
+    keys = ("directory",) if table.get("kind") == "directory" else ()
+    return _with_tls(_absolute(table, keys, directory), directory)
 
 
 def _with_tls(table: dict[str, Any], directory: Path) -> dict[str, Any]:
@@ -159,7 +160,12 @@ def _draft(raw: Mapping[str, Any], *, whole: bool) -> Draft:
     if mqtt is not None and mqtt.tls is not None:
         draft.tls.append((("mqtt", "tls"), mqtt.tls))
     draft.tls.extend((("reader", index, "tls"), reader.tls) for index, reader in draft.reader if reader.tls is not None)
+    draft.tls.extend((("sink", index, "tls"), tls) for index, sink in draft.sink if (tls := _tls_of(sink)) is not None)
     return draft
+
+
+def _tls_of(sink: object) -> Tls | None:
+    return sink.tls if isinstance(sink, WebhookSink) else None
 
 
 def _sound(model: type[Model], table: Any) -> Model | None:

@@ -7,16 +7,16 @@ from datetime import date, tzinfo
 from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from gateway.config.energy import DayKind, Energy, Name, TimeOfDay, minutes_of, zone_of
+from gateway.config.energy import DayKind, Energy, TimeOfDay, minutes_of, zone_of
 from gateway.config.faults import Faults
 from gateway.config.phrases import nearest
 from gateway.config.positions import Path
+from gateway.config.table import Name, Table
 from readers.driver import DriverSettings
 from readers.machine_states import BAD_COUNT, GOOD_COUNT, STATE, STOP_REASON, TOTAL_COUNT
 
-SignalName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Break = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 MINUTES: Final = 1440
@@ -25,11 +25,7 @@ UNPLANNED: Final = "unplanned"
 """No name of a shift."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ShiftSettings(_Table):
+class ShiftSettings(Table):
     """A shift of a calendar: time in which the machine is planned to run, without its breaks."""
 
     name: Name = Field(description="Name of the shift.")
@@ -77,7 +73,7 @@ class ShiftSettings(_Table):
         return kind in self.days if self.days else kind is not DayKind.HOLIDAY
 
 
-class ShiftCalendar(_Table):
+class ShiftCalendar(Table):
     """A calendar of shifts; machines name it."""
 
     name: Name = Field(description="Name of the calendar.")
@@ -101,16 +97,16 @@ class ShiftCalendar(_Table):
         return self
 
 
-class MachineSettings(_Table):
+class MachineSettings(Table):
     """One machine that is accounted for."""
 
     name: Name = Field(description="Name of the machine in the books.")
     device: Name | None = Field(None, description="Whose signals tell of it; its name when absent.")
-    state: SignalName = Field(STATE, description="Signal of its state, in the words of PackML.")
-    stop_reason: SignalName = Field(STOP_REASON, description="Signal that says why it stands.")
-    total: SignalName = Field(TOTAL_COUNT, description="Counter of everything that it made.")
-    good: SignalName = Field(GOOD_COUNT, description="Counter of what of it is good.")
-    bad: SignalName = Field(BAD_COUNT, description="Counter of the rest; any two of the three make the third.")
+    state: Name = Field(STATE, description="Signal of its state, in the words of PackML.")
+    stop_reason: Name = Field(STOP_REASON, description="Signal that says why it stands.")
+    total: Name = Field(TOTAL_COUNT, description="Counter of everything that it made.")
+    good: Name = Field(GOOD_COUNT, description="Counter of what of it is good.")
+    bad: Name = Field(BAD_COUNT, description="Counter of the rest; any two of the three make the third.")
     unit: Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f]{1,16}$")] = Field(
         "piece", description='Unit of the counters, as in "m" or "piece".'
     )
@@ -136,7 +132,7 @@ class MachineSettings(_Table):
         return self
 
 
-class Production(_Table):
+class Production(Table):
     """Machine books: what machines did with their time, what they made, and what energy it took."""
 
     interval_min: Literal[5, 10, 15, 20, 30, 60] = Field(

@@ -9,27 +9,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from gateway.config.control import Control
 from gateway.config.energy import Energy
 from gateway.config.machines import Production
+from gateway.config.rules import LookUpTable, Order, PackUse, Rule
+from gateway.config.sinks import DirectorySink, Exports, WebhookSettings
+from gateway.config.table import Name, PositiveSeconds, Table
 from readers.credentials import CredentialName
 from readers.driver import Parity
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-"""What may become a topic level: lower-case letters, digits, `_` and `-`, 1 to 64 characters."""
-
 Epc = Annotated[str, StringConstraints(pattern=r"^([0-9A-F]{4}){1,31}$")]
 """An EPC in upper-case hex, whole 16-bit words."""
-
-PositiveSeconds = Annotated[float, Field(gt=0, le=31_536_000)]
-
-
-class Table(BaseModel):
-    """A table of the site file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Site(Table):
@@ -63,7 +55,7 @@ class Tls(Table):
     fingerprint_sha256: str | None = Field(
         None,
         pattern=r"^([0-9A-Fa-f]{2}:?){32}$",
-        description="Pin one certificate instead of an authority (readers only).",
+        description="Pin one certificate instead of an authority (readers and webhooks only).",
     )
     server_name: str | None = Field(None, description="Name in the certificate, where it is not the host name.")
 
@@ -186,68 +178,6 @@ class Portal(Table):
     rssi_floor_dbm: float | None = Field(None, ge=-120, le=0, description="Weaker reads are not counted.")
 
 
-class Severity(StrEnum):
-    """How loud an alarm is."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-class AlarmSettings(Table):
-    """What a rule raises."""
-
-    severity: Severity = Field(Severity.WARNING, description="info, warning or critical.")
-    message: str = Field("", max_length=500, description="What the operator reads; empty for the rule's name.")
-    latch: bool = Field(
-        default=False, description="Stays raised when the condition ends, until the rule is changed or removed."
-    )
-
-
-class RuleBase(Table):
-    """What every rule has."""
-
-    name: Name = Field(description="Name of the rule, unique; state is kept under it.")
-    on: str = Field(description="What it looks at: `read`, `card`, `reading`, `signal`, `status`, or an event type.")
-    when: str = Field(
-        "true", max_length=4000, description="A condition in the subset of CEL that the rules page lists."
-    )
-    alarm: AlarmSettings | None = Field(None, description="Raise an alarm.")
-    emit: Name | None = Field(
-        None, description="Make an event of this type; the rule's own name when it asks for no alarm."
-    )
-
-
-class MatchRule(RuleBase):
-    """Fires on each item for which `when` is true."""
-
-    shape: Literal["match"]
-
-
-class NoData(StrEnum):
-    """What silence does to a rule that holds."""
-
-    HOLD = "hold"
-    CLEAR = "clear"
-    ALARM = "alarm"
-
-
-class HoldRule(RuleBase):
-    """Fires when `when` has been true for a time without a break; ends when `clear` is true."""
-
-    shape: Literal["hold"]
-    key: str = Field("subject", description="The field that tells apart what is watched: one state per value.")
-    for_s: Annotated[float, Field(ge=0, le=31_536_000)] = Field(description="How long; survives restarts.")
-    clear: str | None = Field(
-        None, max_length=4000, description="Condition that ends it; `when` being false, if absent."
-    )
-    no_data: NoData = Field(NoData.HOLD, description="hold (silence is never fine), clear or alarm.")
-    no_data_after_s: PositiveSeconds = Field(300, description="Silence that counts as no data, while watched.")
-
-
-Rule = Annotated[MatchRule | HoldRule, Field(discriminator="shape")]
-
-
 class SinkBase(Table):
     """What every store has."""
 
@@ -292,12 +222,28 @@ class InfluxSink(SinkBase):
     )
 
 
-Sink = Annotated[JournalSink | InfluxSink, Field(discriminator="kind")]
+class WebhookSink(WebhookSettings):
+    """A web server of others: each document is posted to it, signed, in order, until it says that it has it.
+
+    The key that signs is the systemd credential `webhook-{name}`.
+    """
+
+    kind: Literal["webhook"]
+    tls: Tls | None = Field(None, description="TLS, verified always; for an own authority, a pin or our certificate.")
+
+
+AnySink = JournalSink | InfluxSink | WebhookSink | DirectorySink
+Sink = Annotated[AnySink, Field(discriminator="kind")]
 
 
 class RulesSettings(Table):
     """The rules daemon."""
 
+    file: Path | None = Field(
+        None,
+        description="A file with all [[rule]], [[table]] and [[pack]] tables, which then must not stand here; either "
+        "way they are read again when they change. Relative to the site file.",
+    )
     commit_every_s: float = Field(
         0.025, ge=0.005, le=5, description="Snapshot of state, outputs and watermark together."
     )
@@ -311,6 +257,9 @@ class RulesSettings(Table):
         ge=10,
         description="What waited longer than this at the edge, while broker or rules were away, makes events marked "
         "`historical`, and raises no alarm until the present is reached.",
+    )
+    alarm_roles: list[Name] = Field(
+        default=[], description="Roles of a [[control.person]] that may acknowledge and clear alarms; all when empty."
     )
 
 
@@ -329,6 +278,10 @@ class Console(Table):
     port: int = Field(8680, ge=0, le=65535, description="Port of the console; 0 lets the system choose.")
 
 
+def _journal() -> list[AnySink]:
+    return [JournalSink(kind="journal", name="events")]
+
+
 class SiteFile(Table):
     """The whole of `site.toml`."""
 
@@ -342,8 +295,12 @@ class SiteFile(Table):
     control: Control = Control()
     energy: Energy = Energy()
     production: Production = Production()
-    reader: list[Reader] = []
-    zone: list[Zone] = []
-    portal: list[Portal] = []
-    rule: list[Rule] = []
-    sink: list[Sink] = [JournalSink(kind="journal", name="events")]
+    reader: list[Reader] = Field(default_factory=list)
+    zone: list[Zone] = Field(default_factory=list)
+    portal: list[Portal] = Field(default_factory=list)
+    table: list[LookUpTable] = Field(default_factory=list)
+    pack: list[PackUse] = Field(default_factory=list)
+    rule: list[Rule] = Field(default_factory=list)
+    order: list[Order] = Field(default_factory=list)
+    exports: Exports = Exports()
+    sink: list[Sink] = Field(default_factory=_journal)

@@ -49,6 +49,7 @@ _PATTERNS: Final = {
     r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$": "must be a time of the day, HH:MM-HH:MM",
     r"^[^\s\x00-\x1f]{1,16}$": "must be a unit: 1 to 16 characters without blanks",
     r"^((ns=[0-9]{1,5}|nsu=[^;]{1,200});)?[isgb]=.{1,500}$": "must be a node id, as in ns=2;s=Speed or i=2258",
+    r"^(\*|[a-z0-9][a-z0-9_-]{0,63})$": 'must be a name of a-z, 0-9, _ and -, or "*" for all of them',
     r"^https?://": "must begin with http:// or https://",
     r"^([0-9A-Fa-f]{2}:?){32}$": "must be the SHA-256 fingerprint: 64 hex digits, colons allowed",
 }

@@ -36,7 +36,26 @@ _EXAMPLES: Final[dict[str, str]] = {
     "Portal.outer": '["gate-3-out"]',
     "Portal.inner": '["gate-3-in"]',
     "Portal.rssi_floor_dbm": "-65.0",
+    "LookUpTable.name": '"appointments"',
+    "LookUpTable.file": '"appointments.csv"',
+    "LookUpTable.key": '"container"',
+    "LookUpTable.sqlite_table": '"appointments"',
+    "LookUpTable.columns": '{ container = "string", slot = "time" }',
+    "Order.name": '"open-lane-1"',
+    "Order.on": '"gate-decision"',
+    "Order.device": '"barriers"',
+    "Order.point": '"lane-1"',
+    "Order.action": '"pulse"',
+    "Order.value": '"1.0"',
+    "Order.person": '"gate-rules"',
+    "PackUse.name": '"gate"',
+    "PackUse.kind": '"port"',
+    "PackUse.settings": "{}",
+    "RulesSettings.file": '"rules.toml"',
     "MatchRule.name": '"weak-read"',
+    "MatchRule.lookup": '{ booked = { table = "appointments", key = "subject" } }',
+    "MatchRule.during": '"day"',
+    "HoldRule.during": '"day"',
     "Production.timezone": '"Asia/Shanghai"',
     "MatchRule.on": '"read"',
     "MatchRule.when": '"e.rssi_dbm < -80.0"',
@@ -55,6 +74,15 @@ _EXAMPLES: Final[dict[str, str]] = {
     "InfluxSink.url": '"http://127.0.0.1:8086"',
     "InfluxSink.org": '"hamburg"',
     "InfluxSink.user": '"tagwharf"',
+    "Exports.epcis": '{ gln = "4012345000009" }',
+    "Exports.codeco": '{ un_location = "DEHAM", sender = "TERMINAL", receiver = "CARRIER", terminal = "CTA" }',
+    "Exports.dcsa": '{ un_location = "DEHAM", facility = "CTA", load = "laden" }',
+    "WebhookSink.name": '"service-desk"',
+    "WebhookSink.url": '"https://desk.example/hooks/tagwharf"',
+    "WebhookSink.authorization_credential": '"service-desk-login"',
+    "WebhookSink.tls": '{ ca_file = "ca.pem" }',
+    "DirectorySink.name": '"exchange"',
+    "DirectorySink.directory": '"/srv/exchange"',
 }
 """What stands in the sample where a setting has no default, or an empty one."""
 
@@ -72,9 +100,16 @@ _ORDER: Final = (
     "reader",
     "zone",
     "portal",
+    "table",
+    "pack",
     "rule",
+    "order",
+    "exports",
     "sink",
 )
+
+_ON_THE_PAGE_ONLY: Final = frozenset({"RateRule", "AbsenceRule", "SequenceRule", "SessionRule", "PairRule", "SetRule"})
+"""Rules whose keys exclude one another, so that no table could show all of them."""
 
 
 def site_schema() -> dict[str, Any]:
@@ -102,6 +137,8 @@ def sample_file() -> str:
     ]
     for table in _ORDER:
         for name, definition in _variants(schema, table):
+            if name in _ON_THE_PAGE_ONLY:
+                continue
             is_array = schema["properties"][table].get("type") == "array"
             head = f"[[{table}]]" if is_array else f"[{table}]"
             lines += ["", f"# {_first_sentence(definition['description'])}", head if table == "site" else f"#{head}"]
@@ -248,7 +285,8 @@ def _value(model: str, key: str, field: dict[str, Any]) -> str:
 
 def _toml(value: object) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }" if value else "{}"
+        pairs = [f"{key} = {_toml(each)}" for key, each in value.items() if each is not None]
+        return "{ " + ", ".join(pairs) + " }" if pairs else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False)

@@ -119,7 +119,7 @@ def signature_of(key: bytes, topic: str, fields: dict[str, Any]) -> str:
     return hmac.new(key, topic.encode() + b"\n" + body, hashlib.sha256).hexdigest()
 
 
-def signed(message: Command | Outcome, key: bytes, topic: str) -> bytes:
+def signed(message: msgspec.Struct, key: bytes, topic: str) -> bytes:
     """The payload of a message on a topic, with its signature."""
     fields = msgspec.to_builtins(message)
     return _encoder.encode({**fields, "signature": signature_of(key, topic, fields)})

@@ -66,7 +66,15 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Alarm(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The state of one alarm, retained on `alarms/{id}` while raised; cleared, it is sent once, not retained."""
+    """The state of one alarm, retained on `alarms/{id}` while raised; cleared, it is sent once, not retained.
+
+    Attributes:
+        since_us: when it began; at_us: when it became as it is. Each state of an alarm is later than the one before.
+        acknowledged_at_us, acknowledged_by: when, by his own clock, and who: a person of the site file sees to it.
+        comment: what a person said of it last; comment_by: who.
+        ended: its condition is over; it stays raised until a person clears it.
+        escalated: nobody acknowledged it in time; `severity` is what it became then.
+    """
 
     id: str
     rule: str
@@ -78,6 +86,12 @@ class Alarm(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     message: str
     evidence: Evidence
     fields: dict[str, Scalar] = {}
+    acknowledged_at_us: int | None = None
+    acknowledged_by: str | None = None
+    comment: str | None = None
+    comment_by: str | None = None
+    ended: bool = False
+    escalated: bool = False
 
 
 _event: Final = msgspec.json.Decoder(Event)
@@ -96,5 +110,5 @@ def decode_alarm(payload: bytes) -> Alarm:
 
 def event_id(*parts: Scalar) -> str:
     """A deterministic id, 20 hex digits, of what makes the event unique: type, rule, subject, first evidence."""
-    text = "\x1f".join("" if part is None else str(part) for part in parts)
+    text = "\x1f".join(["" if part is None else str(part) for part in parts])
     return hashlib.blake2b(text.encode(), digest_size=ID_BYTES).hexdigest()

@@ -51,10 +51,25 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
             },
         ),
         Measurement(
+            "figure",
+            "a number that an event of a rule carries, one of those that the rule's `figures` names",
+            ("site", "event", "zone", "rule", "figure"),
+            {"value": "float", "id": "str"},
+        ),
+        Measurement(
             "alarm",
             "a change of state of an alarm",
             ("site", "rule", "severity", "state"),
-            {"id": "str", "subject": "str", "message": "str", "since_us": "int"},
+            {
+                "id": "str",
+                "subject": "str",
+                "message": "str",
+                "since_us": "int",
+                "acknowledged_by": "str",
+                "comment": "str",
+                "ended": "bool",
+                "escalated": "bool",
+            },
         ),
         Measurement(
             "reading",
@@ -76,6 +91,8 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
                 "from_us": "int",
                 "to_us": "int",
                 "calendar": "str",
+                "cost": "float",
+                "currency": "str",
             },
         ),
         Measurement(

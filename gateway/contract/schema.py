@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.contract.alarm_orders import AlarmOrder, AlarmOutcome
 from gateway.contract.batches import VERSION, CardBatch, ReadBatch, ReadingBatch, SignalBatch, StatusBatch, TickBatch
 from gateway.contract.commands import Command, Outcome
 from gateway.contract.events import Alarm, Event
@@ -97,6 +98,24 @@ CHANNELS: Final = (
         "one alarm; retained while raised",
     ),
     Channel(
+        "alarm_order",
+        "order/{alarm}",
+        AlarmOrder,
+        Sent.ONCE,
+        "`tagwharf alarms`, your programs",
+        "rules",
+        "what a person does about an alarm, signed",
+    ),
+    Channel(
+        "alarm_outcome",
+        "order-outcome/{alarm}",
+        AlarmOutcome,
+        Sent.ONCE,
+        "rules",
+        "`tagwharf alarms`, your programs",
+        "what became of that",
+    ),
+    Channel(
         "rules_status",
         "rules/status",
         RulesStatus,
@@ -130,6 +149,7 @@ PARAMETERS: Final = {
     "gateway": "name of the edge daemon",
     "type": "`arrived`, `moved`, `departed`, `passage`, `card_presented`, or the name that a rule gives",
     "id": "id of the alarm, 20 hex digits",
+    "alarm": "id of the alarm, 20 hex digits",
 }
 """What stands in braces; each is one topic level of `[a-z0-9_-]`, 1 to 64 characters."""
 

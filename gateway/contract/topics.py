@@ -6,6 +6,7 @@
     {gateway}/tick                                           TickBatch, every second
     resume/{gateway}  ack/{gateway}                          the hand-over; ack is retained
     events/{type}  alarms/{id}                               what the rules concluded; alarms are retained while raised
+    order/{alarm}  order-outcome/{alarm}                     what a person does about an alarm; never retained
     rules/status  ledger/{process}                           retained
 
 Names that become topic levels are `[a-z0-9_-]`, 1 to 64 characters; nothing that a device says ever does.
@@ -20,7 +21,9 @@ from gateway.contract.batches import ITEM_KINDS, Batch, kind_of
 
 ROOT: Final = "tagwharf/1"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-RESERVED: Final = frozenset({"events", "alarms", "ack", "resume", "ledger", "rules", "console"})
+RESERVED: Final = frozenset(
+    {"events", "alarms", "ack", "resume", "ledger", "rules", "console", "order", "order-outcome"}
+)
 """First levels that no device or gateway may be named after."""
 
 
@@ -57,6 +60,14 @@ class Topics:
     def alarm(self, alarm_id: str) -> str:
         """`alarms/{id}`; `+` for all."""
         return f"{self.root}/alarms/{alarm_id}"
+
+    def order(self, alarm_id: str) -> str:
+        """`order/{alarm}`."""
+        return f"{self.root}/order/{alarm_id}"
+
+    def order_outcome(self, alarm_id: str) -> str:
+        """`order-outcome/{alarm}`."""
+        return f"{self.root}/order-outcome/{alarm_id}"
 
     def ledger(self, process: str) -> str:
         """`ledger/{process}`; `+` for all."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.config.control import Person
+from gateway.contract.alarm_orders import AlarmOutcome
 from gateway.contract.commands import Command, Id, Outcome, as_command, fields_of, is_signed, signed
 from readers.errors import ConfigError
 
@@ -16,7 +17,7 @@ LEAST_DIFFERENT: Final = 8
 """A key of 32 hex digits by chance has fewer different ones once in 10,000 times; a typed-in one often."""
 
 
-_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError)
+UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError)
 """What hostile bytes make of a decoder."""
 
 
@@ -56,15 +57,22 @@ class People:
             StrangerError: it is none, or nobody's.
         """
         try:
-            fields = fields_of(payload)
-            known = self._key(fields)
-            if not is_signed(fields, known, topic):
-                raise StrangerError("signature", "the signature is not that of this person's key for this topic")
-            return as_command(fields)
-        except _UNREADABLE as error:
+            return as_command(self.proven(topic, payload))
+        except UNREADABLE as error:
             raise StrangerError("malformed", f"it is no command: {error}") from error
 
-    def payload(self, outcome: Outcome, topic: str) -> bytes:
+    def proven(self, topic: str, payload: bytes) -> dict[str, Any]:
+        """The fields of a message that the person whom it names has signed.
+
+        Raises:
+            StrangerError: it is nobody's. One of `UNREADABLE`: it is no message at all.
+        """
+        fields = fields_of(payload)
+        if not is_signed(fields, self._key(fields), topic):
+            raise StrangerError("signature", "the signature is not that of this person's key for this topic")
+        return fields
+
+    def payload(self, outcome: Outcome | AlarmOutcome, topic: str) -> bytes:
         """An outcome, signed for the person whom it answers; without a signature where nobody is known."""
         key = self._keys.get(outcome.by)
         return msgspec.json.encode(outcome) if key is None else signed(outcome, key, topic)
@@ -83,7 +91,7 @@ def claimed(payload: bytes) -> tuple[str, str]:
         fields = fields_of(payload)
         gateway = fields.get("gateway")
         return msgspec.convert(fields.get("id"), Id), gateway if isinstance(gateway, str) else ""
-    except _UNREADABLE:
+    except UNREADABLE:
         return "", ""
 
 

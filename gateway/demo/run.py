@@ -37,13 +37,14 @@ from gateway.mqtt import BrokerError, Session, session, stay_connected
 
 READY_WITHIN_S: Final = 30.0
 SETTLE_S: Final = 5.0  # the last truck has gone; portals close, meters answer once more
-STARTS_IN_S: Final = 8  # until the first truck: the daemons start meanwhile
+STARTS_IN_S: Final = 12  # until the first truck: the daemons start meanwhile
 ORDERS_WITHIN_S: Final = 20.0
 PICTURES_PER_S: Final = 4
 RETAINED_WITHIN_S: Final = 3.0
 EVENTS_MOST: Final = 100_000
 US_PER_S: Final = 1_000_000
 CARD_KEY: Final = "card-key"
+RULES_CREDENTIALS: Final = ("control-gate-rules", "control-car-park-rules")
 KEY_BYTES: Final = 24
 
 
@@ -178,6 +179,8 @@ class _Demo:
         directory.mkdir(mode=0o700, exist_ok=True)
         (directory / CARD_KEY).write_text(secrets.token_hex(KEY_BYTES))
         (directory / CREDENTIAL).write_text(self._operator_key)
+        for name in RULES_CREDENTIALS:
+            (directory / name).write_text(secrets.token_hex(KEY_BYTES))
         (directory / PASSWORD_CREDENTIAL).write_text(METER_PASSWORD)
         token = os.environ.get("INFLUX_TOKEN")
         if self.settings.influx is not None and token:

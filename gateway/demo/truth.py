@@ -23,7 +23,9 @@ Happening = Mapping[str, Any]
 
 def types(truth: Mapping[str, Any]) -> list[str]:
     """Event types that are compared."""
-    return list(dict.fromkeys([*_TYPES, *(each["type"] for each in truth.get("expected", ()))]))
+    return list(
+        dict.fromkeys([*_TYPES, *(each["type"] for each in truth.get("expected", ())), *truth.get("never", ())])
+    )
 
 
 def compare(events: Sequence[Event], truth: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,6 +43,8 @@ def compare(events: Sequence[Event], truth: Mapping[str, Any]) -> dict[str, Any]
         found |= _counted("weighings", weighings, _of(events, TRUCK_WEIGHED), _is_weighing)
     if expected := truth.get("expected", ()):
         found["concluded"] = _concluded(events, expected)
+    if never := truth.get("never", ()):
+        found["never"] = {kind: len(_of(events, kind)) for kind in never}
     return found
 
 
@@ -76,6 +80,9 @@ def faults(found: Mapping[str, Any]) -> list[str]:
             wrong.append(f"{account['happened'] - account['seen']} of {account['happened']} {kind} were not concluded")
         if account["ghosts"]:
             wrong.append(f"{account['ghosts']} {kind} were concluded that never were")
+    wrong += [
+        f"{count} events {kind} were made; none is right" for kind, count in found.get("never", {}).items() if count
+    ]
     return wrong
 
 

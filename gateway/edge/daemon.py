@@ -73,7 +73,9 @@ class Edge:
         has_cards = any(driver(reader.driver).kind is Kind.CARD for reader in site.reader)
         identities = identities_of(site.cards, is_key_needed=has_cards)
         self.journal = Journal(state_dir / "journal", self.gateway, site.journal, self.health)
-        self.intake = Intake(self.gateway, self.journal, self.health, identities=identities)
+        self.intake = Intake(
+            self.gateway, self.journal, self.health, identities=identities, settle_s=site.rules.lateness_s
+        )
         self.control = self._control() if site.control.enabled else None
         self.supervisors = [
             Supervisor(

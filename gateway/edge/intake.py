@@ -35,6 +35,8 @@ GATHER_MOST_S: Final = 0.05
 GATHER_PER_READER_S: Final = 0.0005  # more readers, fewer flushes: the cost of a message is shared by more reads
 REASONS_MOST: Final = 64  # of rejection, per kind; a driver has a fixed set
 TICK_S: Final = 1.0
+SETTLED_S: Final = 0.02
+"""Timers of the loop come up to a millisecond early, and clocks are trimmed: a tick too early would be one in vain."""
 _NS_PER_US: Final = 1_000
 _LOST: Final = {Kind.RFID: "reads", Kind.CARD: "cards", Kind.METER: "readings", Kind.MACHINE: "signals"}
 """What a frame held that was thrown away."""
@@ -66,6 +68,7 @@ class Intake:
         clock: Callable[[], int] = now_us,
         *,
         identities: Identities | None = None,
+        settle_s: float | None = None,
     ) -> None:
         self._gateway = gateway
         self._journal = journal
@@ -77,6 +80,10 @@ class Intake:
         self._flush_due: asyncio.TimerHandle | None = None
         self._gather_s = GATHER_LEAST_S
         self._later: set[DeviceState] = set()
+        self._settle_s = settle_s
+        self._ripe_s: float | None = None
+        self._last_ripe_s = 0.0
+        self._card_came = asyncio.Event()
         self._identities = identities if identities is not None and identities.can_name else None
         self._tells_numbers = identities is not None and identities.style is IdentityStyle.RAW
         self._typed = health.counter(
@@ -187,13 +194,37 @@ class Intake:
         self._later.clear()
 
     async def tick_forever(self, beat: Callable[[], None]) -> None:
-        """Tick every second; after a standstill once, not for every second missed."""
+        """Tick every second, and `settle_s` after a card, for somebody waits; after a standstill once, not for each."""
         due_s = self._loop.time()
         while True:
             beat()
             self.tick()
-            due_s = max(due_s + TICK_S, self._loop.time())
-            await asyncio.sleep(due_s - self._loop.time())
+            now_s = self._loop.time()
+            if now_s >= due_s:
+                due_s = max(due_s + TICK_S, now_s)
+            if self._ripe_s is not None and self._ripe_s <= now_s:
+                self._ripe_s = self._last_ripe_s if self._last_ripe_s > now_s else None
+            await self._until(due_s)
+
+    async def _until(self, due_s: float) -> None:
+        """Wait until then, or until the rules can judge a card that came."""
+        while True:
+            wake_s = due_s if self._ripe_s is None else min(due_s, self._ripe_s)
+            self._card_came.clear()
+            try:
+                async with asyncio.timeout_at(wake_s):
+                    await self._card_came.wait()
+            except TimeoutError:
+                return
+
+    def _ripen(self) -> None:
+        """A card came: the rules judge it when the clock of this gateway is `settle_s` past it."""
+        if self._settle_s is None:
+            return
+        self._last_ripe_s = self._loop.time() + self._settle_s + SETTLED_S
+        if self._ripe_s is None:
+            self._ripe_s = self._last_ripe_s
+            self._card_came.set()
 
     def _flush_reads(self, normaliser: Normaliser) -> None:
         if normaliser.gathered:
@@ -218,6 +249,8 @@ class Intake:
         self._lose_cards("random_number", len(observed) - len(kept))
         batches = normaliser.cards(CardReads(observed.received_at_us, kept), self._identities)
         self._journal_now("cards", len(kept), batches)
+        if kept:
+            self._ripen()
 
     def _shown(self, kind: Kind, observed: Told) -> Told:
         """What may be told of it."""

@@ -36,7 +36,7 @@ class HttpPort(HoldingPort):
         name = None
         if url.startswith("https:"):
             settings = tls or TlsSettings()
-            context, name = _pinned(settings), settings.server_name
+            context, name = client_context(settings), settings.server_name
         headers = {} if login is None else {"Authorization": _basic(login)}
         timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S, connect=CONNECT_WITHIN_S)
         self._server_name = name
@@ -95,8 +95,12 @@ def _basic(login: Login) -> str:
     return f"Basic {base64.b64encode(f'{login.user}:{secret}'.encode()).decode()}"
 
 
-def _pinned(settings: TlsSettings) -> ssl.SSLContext:
-    """TLS that compares a pinned certificate within the handshake, before a password is sent."""
+def client_context(settings: TlsSettings) -> ssl.SSLContext:
+    """TLS that compares a pinned certificate within the handshake, before a password is sent.
+
+    Raises:
+        ConfigError: a file cannot be read or is no PEM.
+    """
     context = tls_context(settings)
     if settings.fingerprint_sha256 is not None:
         context.sslobject_class = _pinned_to(settings.fingerprint_sha256)

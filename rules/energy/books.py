@@ -12,10 +12,12 @@ from rules.energy.calendar import calendars
 from rules.energy.grid import Grid
 from rules.energy.meter import BOOKED, RATIOS, Meter, MeterRow, Policy
 from rules.energy.points import Made
+from rules.energy.prices import Prices, prices
 from rules.energy.row import RegisterRow, Terms
+from rules.energy.watching import Watching, WatchRow, is_watched
 from rules.state import State, Table
 
-KINDS: Final = frozenset({"energy", "meter"})
+KINDS: Final = frozenset({"energy", "meter", "watch"})
 """Kinds of state entries that belong to the books."""
 
 MOST_REGISTERS: Final = 50_000
@@ -37,6 +39,7 @@ class Books:
         self._settings = settings_of(energy)
         self._grid = Grid(energy.interval_min, zone)
         self._calendars = calendars(energy.tariff, zone)
+        self._prices = prices(energy.price, zone)
         self._gateways: dict[str, _Shelf] = {}
 
     def load(self, kind: str, gateway: str, key: str, value: bytes) -> None:
@@ -46,7 +49,9 @@ class Books:
             msgspec.ValidationError, msgspec.DecodeError: it cannot be read.
         """
         shelf = self._shelf(gateway)
-        if kind == "meter":
+        if kind == "watch":
+            shelf.watching.rows.load(key, value)
+        elif kind == "meter":
             shelf.rows.load(key, value)
         else:
             shelf.registers.load(key, value)
@@ -59,12 +64,19 @@ class Books:
         made = Made(batch, self._site, historical=historical)
         if set_back_us and (shelf := self._gateways.get(batch.gateway)) is not None:
             for name in sorted(shelf.rows.rows):
+                made.prices = self._prices_of(name)
                 self._meter(shelf, name).set_back(set_back_us, made)
+            shelf.watching.set_back()
         if isinstance(batch, ReadingBatch):
+            made.prices = self._prices_of(batch.device)
             found = [reading for reading in batch.readings if reading.quantity in BOOKED]
             if found:
                 self._meter(self._shelf(batch.gateway), batch.device).readings(found, batch, made)
+            settings = self._settings.get(batch.device)
+            if settings is not None and is_watched(settings):
+                self._shelf(batch.gateway).watching.readings(settings, batch, made)
         elif isinstance(batch, StatusBatch):
+            made.prices = self._prices_of(batch.device)
             self._status(batch, made)
         return made
 
@@ -101,9 +113,15 @@ class Books:
         shelf = self._gateways.get(gateway)
         if shelf is None:
             shelf = self._gateways[gateway] = _Shelf(
-                self._state.table("meter", gateway, MeterRow), self._state.table("energy", gateway, RegisterRow)
+                self._state.table("meter", gateway, MeterRow),
+                self._state.table("energy", gateway, RegisterRow),
+                Watching(self._state.table("watch", gateway, WatchRow)),
             )
         return shelf
+
+    def _prices_of(self, name: str) -> Prices | None:
+        settings = self._settings.get(name)
+        return self._prices.get(settings.price) if settings is not None and settings.price is not None else None
 
     def _meter(self, shelf: _Shelf, name: str) -> Meter:
         meter = shelf.meters.get(name)
@@ -132,8 +150,9 @@ class Books:
 class _Shelf:
     """The books of one gateway; `stored` are the registers of meters that were not heard yet in this life."""
 
-    def __init__(self, rows: Table[MeterRow], registers: Table[RegisterRow]) -> None:
+    def __init__(self, rows: Table[MeterRow], registers: Table[RegisterRow], watching: Watching) -> None:
         self.rows = rows
+        self.watching = watching
         self.registers = registers
         self.meters: dict[str, Meter] = {}
         self.stored: dict[str, list[str]] = {}

@@ -18,6 +18,8 @@ BOOK_EVENTS: Final = (
     "ratio_changed",
     "energy_gap",
     "tariff_sum_differs",
+    "shed_proposed",
+    "count_rose",
 )
 
 BOOK_FIELDS: Final[dict[str, str]] = {
@@ -44,6 +46,14 @@ BOOK_FIELDS: Final[dict[str, str]] = {
     "total": "double",
     "sum": "double",
     "difference": "double",
+    "reasons": "string",
+    "loads": "string",
+    "stage": "int",
+    "shed_w": "double",
+    "excess_w": "double",
+    "forecast_w": "double",
+    "limit_w": "double",
+    "enough": "bool",
 }
 """What these events tell beside what every event has; each tells those that concern it."""
 

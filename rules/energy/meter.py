@@ -175,7 +175,7 @@ class Meter:
 
     def _energy(self, reading: Reading, value: Decimal, received_at_us: int) -> None:
         is_record = reading.quality == "backfilled"
-        if value < 0 or not (is_record or (reading.quality == "good" and _stands(reading.obis))):
+        if value < 0 or not (is_record or (reading.quality == "good" and stands(reading.obis))):
             return
         key = Key(reading.quantity, reading.phase or "", reading.tariff or 0)
         if key.tariff and self._policy.tariff_source is TariffSource.CALENDAR:
@@ -341,7 +341,7 @@ class Meter:
             self.row.own_demand_us = received_at_us
             return
         at_us = reading.meter_time_us
-        if at_us is None or not _stands(reading.obis):
+        if at_us is None or not stands(reading.obis):
             return
         tariff = self._name_of(reading.tariff or 0)
         told = (str(value), at_us)
@@ -371,7 +371,7 @@ class Meter:
                 index, ended, most = peak
                 demand = Demand("sliding_max", "computed", grid.start_us(index), ended * US_PER_MIN, most)
                 self._made.demand(demand._replace(window_min=window_min))
-            self._made.sliding(at_us, Reading(DEMAND, DEMAND_OBIS, value, "W", quality="computed"))
+            self._made.reckoned(at_us, Reading(DEMAND, DEMAND_OBIS, value, "W", quality="computed"))
 
     def _blocks(self, entry: Entry, energy: Decimal) -> None:
         """Demand of an interval that is complete and without gaps."""
@@ -385,7 +385,7 @@ class Meter:
             made.demand(Demand("block", "computed", entry.start_us, entry.to_us, value, quality, length_min))
 
 
-def _stands(obis: str) -> bool:
+def stands(obis: str) -> bool:
     """Whether it is the register as it stands."""
     return "*" not in obis or obis.endswith(FULL_OBIS)
 

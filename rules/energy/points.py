@@ -9,10 +9,12 @@ from typing import Final, NamedTuple
 from gateway.contract.batches import Batch, Reading
 from gateway.contract.events import Event, Scalar
 from rules.energy.events import book_event
+from rules.energy.prices import TOTAL, Prices
 from rules.energy.segment import Entry, Quality, Segment
 from rules.outputs import Point
 
 NS_PER_US: Final = 1000
+IMPORT: Final = "active_energy_import"
 
 UNITS: Final[dict[str, str]] = {
     **{f"active_energy_{way}": "Wh" for way in ("import", "export")},
@@ -50,7 +52,7 @@ class Made:
     """What one batch makes of the books.
 
     Attributes:
-        meter: whose books are open now.
+        meter: whose books are open now; prices: of its energy.
         computed: readings that were made here, for the rules to look at.
     """
 
@@ -61,6 +63,7 @@ class Made:
         self.batch = batch
         self._site = site
         self.meter = batch.device
+        self.prices: Prices | None = None
         self._historical = historical
 
     def event(self, kind: str, at_us: int, fields: Mapping[str, Scalar], *parts: Scalar) -> None:
@@ -91,8 +94,16 @@ class Made:
             ("from_us", entry.from_us),
             ("to_us", entry.to_us),
             *calendar,
+            *self._cost(key, entry, shown),
         )
         self.points.append(Point("energy", tags, fields, entry.start_us * NS_PER_US))
+
+    def _cost(self, key: Key, entry: Entry, shown: Shown) -> tuple[tuple[str, Decimal | str], ...]:
+        """What the energy of an interval costs, if it has a price."""
+        if self.prices is None or key.quantity != IMPORT or key.phase:
+            return ()
+        found = self.prices.at(entry.start_us, shown.tariff or TOTAL)
+        return () if found is None else (("cost", found.of(shown.energy)), ("currency", found.currency))
 
     def demand(self, demand: Demand) -> None:
         """A demand, at the beginning of its interval, or when the meter says that it was."""
@@ -109,8 +120,8 @@ class Made:
         fields = (("demand", demand.value), ("quality", demand.quality), ("ended_at_us", demand.ended_at_us), *window)
         self.points.append(Point("demand", tags, fields, demand.at_us * NS_PER_US))
 
-    def sliding(self, at_us: int, reading: Reading) -> None:
-        """A computed reading, at the minute in which its window ended."""
+    def reckoned(self, at_us: int, reading: Reading) -> None:
+        """A computed reading, at the time that it is of."""
         tags = (("site", self._site), ("meter", self.meter), ("quantity", reading.quantity), ("unit", reading.unit))
         assert reading.value is not None
         fields = (("obis", reading.obis), ("quality", reading.quality), ("value", reading.value))

@@ -194,6 +194,8 @@ class Machine:
         for ended in (row.last, row.last_shift):
             if ended is not None and ended.covered_us:
                 output.period(self._settings, ended)
+        if row.last_shift is not None:
+            output.shift_energy(self._settings, row.last_shift)
         row.last = row.last_shift = None
 
     def _running(self) -> Iterator[Period]:
@@ -262,6 +264,7 @@ class Machine:
                 output.period(self._settings, shift)  # as far as it has come
         if shift is not None and ends_shift:
             output.period(self._settings, shift)
+            output.shift_ended(self._settings, shift)
             row.last_shift, row.shift = (shift if self._settings.meter else None), None
 
     def _close(self, output: Output) -> None:

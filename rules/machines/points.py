@@ -18,7 +18,10 @@ US_PER_MIN: Final = 60_000_000
 _SHARE: Final = Decimal("0.0001")
 _WH: Final = Decimal("0.001")
 
-MACHINE_EVENTS: Final = ("machine_stopped", "machine_started", "counter_reset", "counter_jumped", "counter_wrapped")
+MACHINE_EVENTS: Final = (
+    *("machine_stopped", "machine_started", "counter_reset", "counter_jumped", "counter_wrapped"),
+    *("shift_ended", "shift_energy"),
+)
 MACHINE_FIELDS: Final[dict[str, str]] = {
     "state": "string",
     "reason": "string",
@@ -30,6 +33,23 @@ MACHINE_FIELDS: Final[dict[str, str]] = {
     "before": "double",
     "after": "double",
     "elapsed_s": "double",
+    "shift": "string",
+    "unit": "string",
+    "from_us": "int",
+    "to_us": "int",
+    "planned_s": "double",
+    "known_s": "double",
+    "stops": "int",
+    "total": "double",
+    "good": "double",
+    "bad": "double",
+    "availability": "double",
+    "performance": "double",
+    "quality": "double",
+    "scrap": "double",
+    "oee": "double",
+    "energy_wh": "double",
+    "energy_per_unit_wh": "double",
 }
 """What these events tell beside what every event has; each tells those that concern it."""
 
@@ -62,6 +82,48 @@ class Output:
             fields={name: value for name, value in fields.items() if value is not None},
         )
         self.events.append(event)
+
+    def shift_ended(self, machine: MachineSettings, shift: Period) -> None:
+        """A shift is over. What nobody saw of it is in none of its figures; `known_s` says how much was seen."""
+        if shift.is_dark:
+            return
+        made = shift.made.whole()
+        scrap = (made.bad / made.total).quantize(_SHARE) if made.total and made.bad is not None else None
+        figures = {
+            "planned_s": seconds(sum(shift.planned)),
+            "known_s": seconds(sum(shift.planned[:UNKNOWN])),
+            "total": made.total,
+            "good": made.good,
+            "bad": made.bad,
+            "scrap": scrap,
+            **dict(_ratios(machine, shift)[1:]),
+        }
+        stops = sum(each.count for each in shift.reasons.values())
+        self._of_shift("shift_ended", machine, shift, {"stops": stops}, figures)
+
+    def shift_energy(self, machine: MachineSettings, shift: Period) -> None:
+        """The energy of a shift that is over, once its end is metered, if all of it is."""
+        found = dict(_energy(machine, shift))
+        if found.get("energy_per_unit_wh") is not None:
+            figures = {name: found[name] for name in ("energy_wh", "energy_per_unit_wh")}
+            self._of_shift("shift_energy", machine, shift, {}, figures)
+
+    def _of_shift(
+        self,
+        kind: str,
+        machine: MachineSettings,
+        shift: Period,
+        told: Mapping[str, Scalar],
+        figures: Mapping[str, Decimal | None],
+    ) -> None:
+        head: dict[str, Scalar] = {
+            "shift": shift.shift,
+            "unit": machine.unit,
+            "from_us": shift.from_us,
+            "to_us": shift.until_us,
+        }
+        numbers = {name: float(value) for name, value in figures.items() if value is not None}
+        self.event(kind, machine, shift.until_us, {**head, **told, **numbers}, shift.part)
 
     def period(self, machine: MachineSettings, period: Period) -> None:
         """The sums of a period; what was told of it before is replaced."""

@@ -9,7 +9,11 @@ from gateway.contract.events import event_id
 
 
 class Happening(NamedTuple):
-    """Something that happened to a tag. The names are those of `Event` and its `Evidence`."""
+    """Something that happened to a tag. The names are those of `Event` and its `Evidence`.
+
+    Attributes:
+        known_us: when it could be known, in event time.
+    """
 
     type: str
     at_us: int
@@ -30,6 +34,7 @@ class Happening(NamedTuple):
     dwell_s: float | None = None
     pc_bits: int | None = None
     tid: str | None = None
+    known_us: int = 0
 
     def id(self, gateway: str) -> str:
         """The same for the same reads."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.config.models import SiteFile
+from gateway.config.rules import AbsenceRule, RateRule, SetRule
 from gateway.contract.batches import Batch, ReadBatch, StatusBatch, TickBatch
 from rules.outputs import Point
 from rules.points import Chunk, RateRow, Rates
@@ -72,7 +73,8 @@ class Tracker:
             point: Source(reader.name, port) for reader in site.reader for port, point in reader.read_points.items()
         }
         self.row = GatewayRow(WatchedRow(), sources=sources)
-        self.watched = Watched(self.row.watched)
+        self._together = _together(site)
+        self.watched = Watched(self.row.watched, self._together)
         self.rates = Rates(
             site.site.name, round(settings.read_rate_every_s * 1e6), self.row.sources, self._rate_rows, self._chunks
         )
@@ -86,6 +88,11 @@ class Tracker:
         }  # fmt: skip
         tables[kind].load(key, value)
 
+    def replace_rules(self, site: SiteFile) -> None:
+        """Count the watched time that these rules ask for."""
+        self._together = _together(site)
+        self.watched.count_together(self._together)
+
     def restore(self) -> int:
         """Take up the entries that were loaded; how many tags were forgotten because their place is gone."""
         row = self._row_table.rows.get("")
@@ -94,7 +101,7 @@ class Tracker:
             self.row.sources.update(row.sources)
             row.sources = self.row.sources
             self.row = row
-            self.watched = Watched(row.watched)
+            self.watched = Watched(row.watched, self._together)
             self.rates.restore(row.interval)
         self.reorder = Reorder(self._slices, self._lateness_us, self._floors_dbm, self.row.sources)
         return len(self.zones.restore()) + len(self.portals.restore())
@@ -191,13 +198,17 @@ class Tracker:
         self, index: int, heard: Slice | None, watched: frozenset[str], happenings: list[Happening], points: list[Point]
     ) -> None:
         cells = []
+        found: list[Happening] = []
         if heard is not None:
             late = sorted(heard.late, key=_late_order)
-            happenings += self.zones.step(index, heard.cells, late)
+            found += self.zones.step(index, heard.cells, late)
             self.portals.step(index, heard.cells, late)
             cells = [heard.cells, heard.weak, *({point: {epc: cell}} for point, epc, cell in late)]
-        happenings += self.zones.pass_time(index, watched)
-        happenings += self.portals.pass_time(watched)
+        found += self.zones.pass_time(index, watched)
+        found += self.portals.pass_time(watched)
+        if found:
+            known_us = (index + 1) * SLICE_US
+            happenings += [happening._replace(known_us=known_us) for happening in found]
         points += self.rates.step(index, cells, watched)
 
     def _dark_up_to(self, index: int, due: int) -> int:
@@ -226,3 +237,9 @@ def floors_of(site: SiteFile) -> dict[str, float]:
 def _late_order(item: tuple[str, str, Cell]) -> tuple[int, str, str]:
     point, epc, cell = item
     return cell.last_us, epc, point
+
+
+def _together(site: SiteFile) -> list[frozenset[str]]:
+    """The names whose common watched time rules ask for."""
+    counting = RateRule | AbsenceRule | SetRule
+    return [frozenset(rule.watched) for rule in site.rule if isinstance(rule, counting)]

@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.config.models import HoldRule, NoData
+from gateway.config.rules import HoldRule, NoData
 from gateway.contract.events import Evidence
-from rules.shapes.shape import MOST_KEYS, Cause, Clock, Raised, Shape, alarm_of, details
+from rules.shapes.shape import MOST_KEYS, Cause, Clock, Raised, Shape, alarm_of
 from rules.state import State
 from rules.vocabulary import Fields, series_of
 
@@ -23,7 +23,18 @@ LATER_US: Final = 1_000_000
 """When a timer asks again that cannot be decided now."""
 
 
-class HoldRow(msgspec.Struct, array_like=True):
+class _Shown(msgspec.Struct, array_like=True, frozen=True):
+    """An item that a rule may fire with."""
+
+    fields: dict[str, str | int | float | bool | list[str]]
+    evidence: Evidence
+
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+_unpack: Final = msgspec.msgpack.Decoder(_Shown).decode
+
+
+class HoldRow(msgspec.Struct, array_like=True, gc=False):
     """One key of a rule.
 
     Attributes:
@@ -32,21 +43,24 @@ class HoldRow(msgspec.Struct, array_like=True):
         heard_us: the latest item; heard_from: counted time then.
         due_us: when `wake` looks at it next; None for never.
         is_active: it has fired and has not ended; is_mute: raised for want of data.
-        fields, evidence: the item that it fires with.
+        item: the one that it fires with, encoded: a table of fields weighs three times as much.
     """
 
     gateway: str
     source: str
     heard_us: int
     heard_from: int
-    evidence: Evidence
-    fields: dict[str, str | int | float | bool | list[str]]
+    item: bytes
     true_since_us: int | None = None
     true_from: int = 0
     due_us: int | None = None
     is_active: bool = False
     is_mute: bool = False
     raised: Raised | None = None
+
+    def shown(self) -> _Shown:
+        """The item that it fires with."""
+        return _unpack(self.item)
 
 
 class Hold(Shape):
@@ -59,6 +73,8 @@ class Hold(Shape):
         self._clear = self.expression(rule.clear).test if rule.clear is not None else None
         self._no_data = rule.no_data if rule.on in PERIODIC else NoData.HOLD
         self._quiet_us = round(rule.no_data_after_s * 1e6)
+        if self._no_data is NoData.ALARM:
+            self.asked_first = self.asked  # it watches every key that was ever heard
         self.rows = state.table("rule", self.owner, HoldRow)
 
     def judge(self, fields: Fields, cause: Cause) -> None:
@@ -79,7 +95,7 @@ class Hold(Shape):
             if len(self.rows.rows) >= MOST_KEYS:
                 self.refused += 1
                 return
-            row = HoldRow(cause.clock.name, cause.source, cause.at_us, 0, cause.evidence(fields), fields)
+            row = HoldRow(cause.clock.name, cause.source, cause.at_us, 0, b"")
             self.rows.rows[key] = row
         self.rows.dirty.add(key)
         clock = cause.clock
@@ -88,7 +104,7 @@ class Hold(Shape):
             row.true_from = counted_us - self._counted(row, clock)
             row.source, row.gateway = cause.source, clock.name
         row.heard_us, row.heard_from = max(row.heard_us, cause.at_us), counted_us
-        row.evidence, row.fields = cause.evidence(fields), fields
+        row.item = _pack(_Shown(fields, cause.evidence(fields)))
         if row.is_mute:
             row.is_mute = False
             if not row.is_active:
@@ -144,14 +160,22 @@ class Hold(Shape):
                 self.rows.dirty.add(key)
 
     def forget(self, before_us: int, cause: Cause) -> None:
-        """Let go of keys that were not heard since; a latched alarm stays."""
+        """Let go of keys that were not heard since."""
         name = cause.clock.name
-        for key, row in sorted(self.rows.rows.items()):
-            if row.gateway == name and row.heard_us < before_us:
-                row.is_active, row.is_mute, row.true_since_us = False, False, None
-                self._lower(key, row, cause, "not seen again, forgotten")
-                if row.raised is None:
-                    self.rows.drop(key)
+        rows = self.rows.rows
+        for key in sorted(key for key, row in rows.items() if row.heard_us < before_us and row.gateway == name):
+            row = rows[key]
+            row.is_active, row.is_mute, row.true_since_us = False, False, None
+            self._lower(key, row, cause, "not seen again, forgotten")
+            self.rows.drop(key)
+
+    def is_standing(self, key: str) -> bool:
+        """Whether the condition is known to hold now."""
+        row = self.rows.rows.get(key)
+        return row is not None and row.raised is not None
+
+    def let_go(self, key: str) -> None:
+        """A person cleared the alarm: it has ended, and no row knows of it."""
 
     def _counted(self, row: HoldRow, clock: Clock) -> int:
         """How long the condition has been true when its source changes: as much as was counted when last heard."""
@@ -194,7 +218,8 @@ class Hold(Shape):
     def _fire(self, key: str, row: HoldRow, cause: Cause, at_us: int) -> None:
         row.is_active = True
         if self.emits is not None:
-            cause.make(self.event(at_us, row.fields, cause, row.evidence, key, row.true_since_us))
+            item = row.shown()
+            cause.make(self.event(at_us, item.fields, cause, item.evidence, key, row.true_since_us))
         if self.rule.alarm is not None and row.raised is None:
             self._raise(key, row, cause, self.message())
 
@@ -202,15 +227,17 @@ class Hold(Shape):
         if cause.is_historical:
             return
         since_us = row.heard_us if row.true_since_us is None else row.true_since_us
-        row.raised = self.raised(str(row.fields.get("subject", "")), since_us, row.evidence)
-        shown = details(self.on, row.fields)
-        cause.raise_(alarm_of(self.rule.name, key, row.raised, "raised", cause.at_us, message, shown))
+        item = row.shown()
+        row.raised = self.raised(str(item.fields.get("subject", "")), since_us, item.evidence)
+        shown = self.details(item.fields)
+        alarm = alarm_of(self.rule.name, key, row.raised, "raised", cause.at_us, message, shown)
+        cause.raise_(alarm, self.source(key))
 
     def _lower(self, key: str, row: HoldRow, cause: Cause, why: str) -> None:
-        if row.raised is None or (self.rule.alarm is not None and self.rule.alarm.latch):
+        if row.raised is None:
             return
         message = f"{self.message()}: {why}" if why else self.message()
-        cause.raise_(
-            alarm_of(self.rule.name, key, row.raised, "cleared", cause.at_us, message, details(self.on, row.fields))
-        )
+        shown = self.details(row.shown().fields)
+        alarm = alarm_of(self.rule.name, key, row.raised, "cleared", cause.at_us, message, shown)
+        cause.raise_(alarm, self.source(key))
         row.raised = None

@@ -1,7 +1,7 @@
 """`match`: each item for which the condition is true.
 
 Its alarm is raised once for each subject, and cleared by the next item of that subject for which the condition is
-false; `latch` keeps it raised.
+false. What only says that something happened may never come again: a person can clear such an alarm at any time.
 
 Items of a backlog raise none. But a reading, a signal or a state stands until the next one: what still stands when the
 present is reached is raised then.
@@ -14,9 +14,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.config.models import MatchRule
+from gateway.config.rules import MatchRule
 from gateway.contract.events import Scalar
-from rules.shapes.shape import MOST_KEYS, Cause, Clock, Raised, Shape, alarm_of, details
+from rules.shapes.shape import MOST_KEYS, Cause, Clock, Raised, Shape, alarm_of
 from rules.state import State
 from rules.vocabulary import Fields, series_of
 
@@ -51,7 +51,7 @@ class Match(Shape):
         elif self.rule.alarm is not None and self.rows.rows:
             key = series_of(self.on, fields.get("subject"), fields)
             row = self.rows.rows.get(key)
-            if row is not None and (row.is_untold or not self.rule.alarm.latch):
+            if row is not None:
                 self._clear(key, row, cause, self.message())
 
     def fire(self, fields: Fields, cause: Cause) -> None:
@@ -75,7 +75,7 @@ class Match(Shape):
                 return
             row = MatchRow(cause.clock.name, cause.at_us, self.raised(subject, cause.at_us, evidence))
             self.rows.put(key, row)
-            shown = details(self.on, fields)
+            shown = self.details(fields)
             if cause.is_historical:
                 row.is_untold, row.shown = True, shown
                 self.untold.setdefault(row.gateway, set()).add(key)
@@ -105,13 +105,21 @@ class Match(Shape):
                 self.rows.dirty.add(key)
 
     def forget(self, before_us: int, cause: Cause) -> None:
-        """Clear the alarms of subjects that were not seen since; a latched one stays."""
-        if self.rule.alarm is None or self.rule.alarm.latch:
+        """Clear the alarms of subjects that were not seen since."""
+        if self.rule.alarm is None:
             return
         name = cause.clock.name
-        for key, row in sorted(self.rows.rows.items()):
-            if row.gateway == name and row.last_us < before_us:
-                self._clear(key, row, cause, f"{self.message()}: not seen again, forgotten")
+        rows = self.rows.rows
+        for key in sorted(key for key, row in rows.items() if row.last_us < before_us and row.gateway == name):
+            self._clear(key, rows[key], cause, f"{self.message()}: not seen again, forgotten")
+
+    def is_standing(self, key: str) -> bool:
+        """Whether the condition is known to hold now; of what only happened nobody knows."""
+        return self.on in STANDING and key in self.rows.rows
+
+    def let_go(self, key: str) -> None:
+        """A person cleared the alarm."""
+        self.rows.drop(key)
 
     def _tell_late(self, key: str, row: MatchRow, cause: Cause) -> None:
         self._is_told(key, row)
@@ -126,11 +134,12 @@ class Match(Shape):
             del self.untold[row.gateway]
 
     def _tell(self, key: str, row: MatchRow, cause: Cause, shown: dict[str, Scalar]) -> None:
-        cause.raise_(alarm_of(self.rule.name, key, row.raised, "raised", cause.at_us, self.message(), shown))
+        alarm = alarm_of(self.rule.name, key, row.raised, "raised", cause.at_us, self.message(), shown)
+        cause.raise_(alarm, self.source(key))
 
     def _clear(self, key: str, row: MatchRow, cause: Cause, message: str) -> None:
         self.rows.drop(key)
         if row.is_untold:
             self._is_told(key, row)
             return
-        cause.raise_(alarm_of(self.rule.name, key, row.raised, "cleared", cause.at_us, message))
+        cause.raise_(alarm_of(self.rule.name, key, row.raised, "cleared", cause.at_us, message), self.source(key))

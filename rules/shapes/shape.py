@@ -8,22 +8,26 @@ from typing import Final, Protocol
 
 import msgspec
 
-from gateway.config.models import RuleBase
+from gateway.config.rules import RuleBase, RuleHead
 from gateway.contract.events import Alarm, Event, Evidence, Scalar, event_id
-from rules.expressions import Expression, Test, equality
+from rules.alarms import Source, policy_of
+from rules.chooser import texts_asked
+from rules.expressions import Expression, Test
+from rules.lookups import LookUps
 from rules.vocabulary import FIELDS, Fields, fields_of, identity_of
 
 MOST_KEYS: Final = 200_000
 """States of one rule at most: about 100 MB. Items of further keys are counted and raise nothing."""
 
-_CARRIED: Final[dict[str, tuple[str, ...]]] = {
+CARRIED: Final[dict[str, tuple[str, ...]]] = {
     "card": ("result", "technology", "part", "kind", "class", "registry"),
     "reading": ("quantity", "value", "unit", "phase", "tariff", "quality"),
     "signal": ("name", "value", "unit"),
     "status": ("state", "reason"),
 }
-_SHOWN: Final = ("name", "kind", "class", "result", "zone", "direction", "read_point", "device")
-"""What an alarm shows of a tag or a card."""
+"""What the event or alarm of a rule on raw items tells of the item."""
+_SHOWN: Final = ("name", "kind", "class", "result", "zone", "direction", "read_point", "device", "verdict", "reasons")
+"""What an alarm shows of a tag, a card, or an event."""
 
 
 class Clock(Protocol):
@@ -61,7 +65,7 @@ class Cause:
         where: tuple[str, int],
         sequence: int,
         make: Callable[[Event], None],
-        raise_: Callable[[Alarm], None],
+        raise_: Callable[[Alarm, Source], None],
     ) -> None:
         self.clock = clock
         self.where = where
@@ -124,8 +128,11 @@ class Shape:
     Attributes:
         on: what it looks at; emits: the type of event that it makes, if any.
         owner: its name with a hash of its definition: the owner of its state.
-        chooses: field and values that the condition asks of an item first; the index of rules finds it by them.
-        select: whether an item concerns it, beyond `chooses`; None when every item does.
+        asked: the fields that must hold one of some texts for an item to concern it; the index finds it by them.
+        asked_first: those for an item to concern it while it has no state.
+        is_free: items that do not fulfil the condition mean nothing to it.
+        lookups: what it looks up of its items, before it judges them; the rulebook gives it.
+        select: whether an item concerns it; None when every item does.
         test: whether the condition is true of it.
     """
 
@@ -138,25 +145,24 @@ class Shape:
         self.rule = rule
         self.number = number
         self.on = rule.on
+        self.is_free = is_free
+        self.lookups: LookUps | None = None
         self.emits = rule.emit or (None if rule.alarm else rule.name)
         self.owner = f"{rule.name}.{fingerprint(rule)}"
         self.when = self.expression(rule.when)
         chosen, rest = self.when.split(identity_of(rule.on))
         if is_free:
             chosen, rest = chosen + rest, []
-        self.chooses: tuple[str, tuple[str, ...]] | None = None
-        for part in chosen:
-            if (found := equality(part)) is not None:
-                self.chooses = found[0], tuple(str(value) for value in found[1])
-                chosen.remove(part)
-                break
+        self.asked, _ = texts_asked(chosen, rule.lookup)
+        self.asked_first, _ = texts_asked(chosen + rest, rule.lookup)
         self.select: Test | None = self.when.all_of(chosen) if chosen else None
         self.test: Test = self.when.all_of(rest)
         self.refused = 0
+        self._policy = policy_of(rule.alarm)
 
     def expression(self, text: str) -> Expression:
         """Compile a condition on what this rule looks at."""
-        return Expression(text, fields_of(self.on), is_open=self.on not in FIELDS)
+        return Expression(text, fields_of(self.on), is_open=self.on not in FIELDS or bool(self.rule.lookup))
 
     def event(self, at_us: int, fields: Fields, cause: Cause, evidence: Evidence, *origin: Scalar) -> Event:
         """The event that the rule makes."""
@@ -164,11 +170,13 @@ class Shape:
         subject = _text(fields, "subject") or ""
         carried: dict[str, Scalar] = {
             name: value
-            for name in _CARRIED.get(self.on, ("kind", "class"))
+            for name in CARRIED.get(self.on, ("kind", "class"))
             if (value := fields.get(name)) is not None and not isinstance(value, list)
         }
         if cause.event is not None:
             carried = cause.event.fields | carried
+        if self.lookups is not None:
+            carried = self.lookups.stamp(carried, fields)
         return Event(
             id=event_id(self.emits, self.rule.name, subject, *origin),
             type=self.emits,
@@ -190,6 +198,15 @@ class Shape:
         """The state of an alarm of this rule."""
         assert self.rule.alarm is not None
         return Raised(subject, self.rule.alarm.severity.value, since_us, evidence)
+
+    def source(self, key: str) -> Source:
+        """Whose alarm that of a key is."""
+        return Source(self.owner, key, self._policy)
+
+    def details(self, fields: Fields) -> dict[str, Scalar]:
+        """Values of an item that the alarm shows."""
+        shown = details(self.on, fields)
+        return shown if self.lookups is None else shown | self.lookups.told(fields)
 
     def message(self) -> str:
         """What the operator reads."""
@@ -216,13 +233,13 @@ def alarm_of(
 
 def details(on: str, fields: Fields) -> dict[str, Scalar]:
     """Values of an item that an alarm shows."""
-    names = _CARRIED[on] if on in _CARRIED and on != "card" else _SHOWN
+    names = CARRIED[on] if on in CARRIED and on != "card" else _SHOWN
     return {name: value for name in names if (value := fields.get(name)) is not None and not isinstance(value, list)}
 
 
-def fingerprint(rule: RuleBase) -> str:
+def fingerprint(rule: RuleHead) -> str:
     """Changes whenever the rule's definition does, so that state of another definition is never taken up."""
-    return hashlib.blake2b(rule.model_dump_json().encode(), digest_size=4).hexdigest()
+    return hashlib.blake2b(rule.model_dump_json(exclude_defaults=True).encode(), digest_size=4).hexdigest()
 
 
 def _text(fields: Fields, name: str) -> str | None:

@@ -82,7 +82,9 @@ class Encoder:
         """The lines of events, alarms and points, and those of single reads."""
         lines = [self._event(event) for event in outputs.events]
         lines += [self._alarm(alarm) for alarm in outputs.alarms]
-        lines += [self._point(point) for point in outputs.points]
+        lines += [
+            self._figure(point) if point.measurement == "figure" else self._point(point) for point in outputs.points
+        ]
         reads = self._reads(outputs.reads) if self._store_reads and outputs.reads is not None else []
         return lines, reads
 
@@ -116,8 +118,16 @@ class Encoder:
             "subject": alarm.subject,
             "message": alarm.message,
             "since_us": alarm.since_us,
+            "acknowledged_by": alarm.acknowledged_by,
+            "comment": alarm.comment,
+            "ended": alarm.ended or None,
+            "escalated": alarm.escalated or None,
         }
         return self._placed("alarm", tags, fields, alarm.at_us, alarm.id)
+
+    def _figure(self, point: Point) -> str:
+        fields: dict[str, Value | None] = dict(point.fields)
+        return self._placed("figure", point.tags, fields, point.at_ns // NS_PER_US, str(fields["id"]))
 
     def _placed(self, measurement: str, tags: Tags, fields: dict[str, Value | None], at_us: int, identity: str) -> str:
         present = tuple((name, value) for name, value in fields.items() if value is not None)

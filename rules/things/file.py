@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-MAGIC: Final = b"SQLite format 3\x00"
+from rules.list_file import SHOWN_FAULTS, RefusedError
+
 APPLICATION_ID: Final = 0x54575247  # "TWRG"
 VERSION: Final = 1
-SHOWN_FAULTS: Final = 100
 _BATCH: Final = 10_000
 _TABLES: Final = {
     "meta": "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -37,12 +37,8 @@ _DRAFT: Final = (
 )
 
 
-class RegistryError(ValueError):
-    """The list or file of things has faults; `faults` holds one line for each."""
-
-    def __init__(self, faults: list[str]) -> None:
-        self.faults = faults
-        super().__init__("\n".join(faults))
+class RegistryError(RefusedError):
+    """The list or file of things has faults."""
 
 
 class Row(NamedTuple):

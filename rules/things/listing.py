@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 
 from gateway.config import ConfigError
 from gateway.identity import Enrolled, Identities
-from rules.things.file import SHOWN_FAULTS, RegistryError, Row, build
+from rules.list_file import SHOWN_FAULTS
+from rules.things.file import RegistryError, Row, build
 
 KEYS: Final = ("epc", "tid", "card")
 MOST_TEXT: Final = 200

@@ -1,32 +1,28 @@
-"""Reads the list of things again when its file changes. One with faults is refused whole, and the old serves on."""
+"""Reads the list of things again when its file changes."""
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 from gateway.health import Health
 from gateway.identity import Identities
-from gateway.logs import get_log
-from rules.own_events import REGISTRY_REFUSED, OwnAlarms
-from rules.things.file import RegistryError
+from rules.own_events import OwnAlarms
+from rules.reload import FileReloader
 from rules.things.registry import Registry
-from rules.things.source import ChangingError, Stamp, load, stamp_of
-
-LOOK_EVERY_S: Final = 2.0
-SHOWN_FAULTS: Final = 5
+from rules.things.source import Stamp, load
 
 
-class Reloader:
-    """Watches one file.
+class Reloader(FileReloader[Registry]):
+    """Watches one list.
 
     Args:
         stamp: of the file as it was read at the start.
         install: takes the new registry into use.
     """
+
+    noun = "registry"
+    serves_on = "the list before it serves on"
 
     def __init__(
         self,
@@ -39,47 +35,28 @@ class Reloader:
         alarms: OwnAlarms,
         health: Health,
     ) -> None:
+        super().__init__(path.name, {path: stamp}, alarms=alarms, health=health)
         self._path = path
         self._directory = directory
         self._identities = identities
-        self._seen = stamp
         self._install = install
-        self._alarms = alarms
-        self._health = health
-        self._log = get_log()
 
-    async def run(self, every_s: float = LOOK_EVERY_S) -> None:
-        """Look until cancelled."""
-        while True:
-            await asyncio.sleep(every_s)
-            await self.look()
+    def files(self) -> Sequence[Path]:
+        """See `FileReloader`."""
+        return (self._path,)
 
-    async def look(self) -> None:
-        """Look once, and read the file if it is another than before."""
-        try:
-            stamp = await asyncio.to_thread(stamp_of, self._path)
-            if stamp == self._seen:
-                return
-            registry = await asyncio.to_thread(load, self._path, self._directory, self._identities)
-        except ChangingError:
-            return  # it is looked at again in a moment
-        except RegistryError as error:
-            self._seen = stamp
-            self._refuse(error.faults)
-        except (OSError, sqlite3.Error) as error:
-            self._seen = None  # should the same file come back, it is read again
-            self._refuse([f"cannot be read: {getattr(error, 'strerror', None) or error}"])
-        else:
-            self._seen = stamp
-            self._install(registry)
-            self._health.degraded.pop("registry", None)
-            self._alarms.clear(REGISTRY_REFUSED, self._path.name, f"{self._path.name} was read")
-            self._log.info("registry_loaded", version=registry.version, things=registry.things, cards=registry.cards)
+    def load(self) -> Registry:
+        """See `FileReloader`."""
+        return load(self._path, self._directory, self._identities)
 
-    def _refuse(self, faults: list[str]) -> None:
-        more = f"; and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
-        said = f"{self._path.name}: {'; '.join(faults[:SHOWN_FAULTS])}{more}; the list before it serves on"
-        if self._health.degraded.get("registry") != said:
-            self._health.trouble(self._log, "registry_refused", level="error", file=str(self._path), reason=said)
-        self._health.degraded["registry"] = said
-        self._alarms.put(REGISTRY_REFUSED, self._path.name, said)
+    def install(self, loaded: Registry) -> None:
+        """See `FileReloader`."""
+        self._install(loaded)
+
+    def describe(self, loaded: Registry) -> dict[str, object]:
+        """See `FileReloader`."""
+        return {"version": loaded.version, "things": loaded.things, "cards": loaded.cards}
+
+    def discard(self, loaded: Registry) -> None:
+        """See `FileReloader`."""
+        loaded.close()

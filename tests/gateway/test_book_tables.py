@@ -13,7 +13,7 @@ KEY = (NOON_US * 1000, "meter-1", "active_energy_import", "Wh", "", "", "meter",
 
 def interval(energy: str, quality: str = "gap", tariff: str = "") -> Row:
     key = (*KEY[:5], tariff, *KEY[6:])
-    return (*key, energy, "0", quality, "0", energy, "1", NOON_US, NOON_US + 900_000_000, None)
+    return (*key, energy, "0", quality, "0", energy, "1", NOON_US, NOON_US + 900_000_000, None, "1.25", "CNY")
 
 
 def journal(directory: Path) -> EventJournal:
@@ -35,7 +35,8 @@ def test_columns_are_those_of_the_measurements_and_of_the_tables(tmp_path: Path)
         assert BOOK_KEYS[name] == set(measurement.tags) - {"site"}
         info = asked(tmp_path, f"PRAGMA table_info({name})")
         assert [row[1] for row in info] == list(columns)
-        assert {row[1] for row in info if row[5]} == {"at_ns", *BOOK_KEYS[name]} - {"unit"}
+        own = {"id"} if name == "figure" else set()  # two events of one moment are two
+        assert {row[1] for row in info if row[5]} == {"at_ns", *BOOK_KEYS[name], *own} - {"unit"}
 
 
 def test_a_correction_takes_the_place_of_what_was(tmp_path: Path) -> None:
@@ -75,6 +76,22 @@ def test_a_day_that_was_begun_without_books_gets_them(tmp_path: Path) -> None:
     assert BOOK_SCHEMA.count("IF NOT EXISTS") == len(BOOK_COLUMNS)
 
 
+def test_a_day_that_was_begun_without_costs_gets_them(tmp_path: Path) -> None:
+    made = journal(tmp_path)
+    assert made.append([{"energy": [interval("10")]}]) == []
+    made.close()
+    connection = sqlite3.connect(day_files(tmp_path)[0][1])
+    for column in ("cost", "currency"):
+        connection.execute(f"ALTER TABLE energy DROP COLUMN {column}")
+    connection.commit()
+    connection.close()
+    made = journal(tmp_path)
+    assert made.append([{"energy": [interval("20", tariff="peak")]}]) == []
+    made.close()
+    found = asked(tmp_path, "SELECT energy, cost, currency FROM energy ORDER BY tariff")
+    assert found == [(10, None, None), (20, 1.25, "CNY")]
+
+
 def test_a_shift_and_its_intervals_stand_beside_each_other(tmp_path: Path) -> None:
     made = journal(tmp_path)
     begin_ns = NOON_US * 1000
@@ -84,3 +101,14 @@ def test_a_shift_and_its_intervals_stand_beside_each_other(tmp_path: Path) -> No
     assert asked(tmp_path, "SELECT period, stood_s FROM machine_stop ORDER BY period") == [
         ("interval", 50.0), ("shift", 420.0),
     ]  # fmt: skip
+
+
+def test_figures_of_two_events_of_one_moment_stand_beside_each_other(tmp_path: Path) -> None:
+    made = journal(tmp_path)
+    rows: list[Row] = [
+        (NOON_US * 1000, "turn", "", "truck-turn", "dwell_s", value, name) for value, name in ((90.0, "a"), (95.5, "b"))
+    ]
+    for _ in range(2):
+        assert made.append([{"figure": rows}]) == []
+    made.close()
+    assert asked(tmp_path, "SELECT id, value FROM figure ORDER BY id") == [("a", 90.0), ("b", 95.5)]

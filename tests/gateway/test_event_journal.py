@@ -35,6 +35,7 @@ def test_writing_again_changes_nothing(tmp_path: Path) -> None:
             (
                 *(NOON_US * 1000, "meter-1", "active_energy_import", "Wh", "", "peak", "meter", "20260101T000000Z"),
                 *("180000", "10", "estimated", "1000", "2500", "120", NOON_US, NOON_US + 900_000_000, None),
+                *("118.8", "CNY"),
             )
         ],
         "demand": [
@@ -51,6 +52,7 @@ def test_writing_again_changes_nothing(tmp_path: Path) -> None:
             )
         ],
         "machine_stop": [(NOON_US * 1000, "warper-1", "interval", "early", "yarn break", 50.0, 1)],
+        "figure": [(NOON_US * 1000, "turn", "", "truck-turn", "dwell_s", 90.5, "00000000000000000001")],
         "tag_reads": [
             (NOON_US, "edge-1", 1, 7, 0, "gate-1", 1, "gate-1-1", EPC, -50.0, 1, None, None, None, None, 1.0, 2.0, 3)
         ],

@@ -58,6 +58,10 @@ class Daemon:
     def runs(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child is not None else None
+
     def start(self) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in ("STATE_DIRECTORY", "NOTIFY_SOCKET")}
         with (self._directory / "rules.log").open("a") as log:

@@ -13,7 +13,7 @@ from gateway.event_journal import EventJournal
 from gateway.health import Health
 from rules.database import Database
 from rules.outputs import Outputs, Sink
-from rules.pipeline import Pipeline
+from rules.pipeline import Judge, Pipeline
 from rules.sinks.journal import JournalSink
 from rules.threads import DatabaseThreads
 
@@ -89,7 +89,7 @@ def reads(sequence: int, items: int = 5, *, epc: str = EPC, at_us: int = NOW_US,
 @asynccontextmanager
 async def pipeline(
     directory: Path,
-    judge: PassThrough | None = None,
+    judge: Judge | None = None,
     sinks: Sequence[Sink] | None = None,
     *,
     store_reads: bool = False,

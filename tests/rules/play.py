@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from gateway.config.models import Portal, Rule, RulesSettings, Site, SiteFile, Zone
+from gateway.config.models import Portal, RulesSettings, Site, SiteFile, Zone
+from gateway.config.rules import Rule
 from gateway.contract.batches import (
     ITEM_KINDS,
     Batch,

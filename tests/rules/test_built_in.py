@@ -3,7 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from gateway.config.models import AlarmSettings, MatchRule, Zone
+from gateway.config.models import Zone
+from gateway.config.rules import AlarmSettings, MatchRule
 from gateway.contract.batches import Batch, CardBatch, ReadBatch, TagRead
 from gateway.contract.events import Event, Evidence
 from gateway.contract.measurements import MEASUREMENTS

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.contract.batches import CardBatch, CardRead, ReadBatch
+from gateway.contract.batches import CardBatch, CardRead, ReadBatch, Signal, SignalBatch
 from gateway.contract.events import decode_alarm
 from gateway.contract.flow import decode_rules_status
 from gateway.contract.ledger import decode_rules_ledger
@@ -202,3 +203,68 @@ def test_a_list_with_card_numbers_needs_the_key(tmp_path: Path, monkeypatch: pyt
     assert status == EX_CONFIG
     assert "LoadCredential=card-key" in said
     assert leaks(said.encode()) == []
+
+
+TABLE = """
+[[table]]
+name = "slots"
+file = "slots.csv"
+key = "truck"
+columns = { bay = "int" }
+[[rule]]
+name = "told"
+shape = "match"
+on = "signal"
+when = "e.slot_found"
+emit = "told"
+lookup = { slot = { table = "slots", key = "value" } }
+"""
+
+
+def shown(sequence: int) -> SignalBatch:
+    head = {"gateway": "edge-1", "epoch": 1, "sequence": sequence, "ordinal": sequence - 1, "device": "camera"}
+    signals = [Signal("plate", "HH-AB 1")]
+    return SignalBatch(**head, received_at_us=time.time_ns() // 1_000, signals=signals)  # type: ignore[arg-type]  # mixed values
+
+
+def test_a_look_up_table_may_change_and_events_tell_its_version(tmp_path: Path, broker: Broker) -> None:
+    listed = tmp_path / "slots.csv"
+    texts = ["truck,bay\nHH-AB 1,3\n", "truck,bay\nHH-AB 1,4\n"]
+
+    async def drive(daemon: Daemon) -> None:
+        async with listening(broker.settings, f"{TOPICS.root}/events/+", f"{TOPICS.root}/alarms/+") as heard:
+
+            def alarms() -> list[str]:
+                return [decode_alarm(payload).state for payloads in heard.values() for payload, _ in payloads
+                        if payload.startswith(b"{") and b"table_refused" in payload]  # fmt: skip
+
+            replace(listed, texts[0])
+            daemon.start()
+            await until(lambda: daemon.get("/readyz")[0] == 200)
+            await asyncio.wait_for(Edge(broker.settings, [shown(1)]).run(), 20)
+            replace(listed, "truck,bay\nHH-AB 1,x\n")
+            await until(lambda: alarms() == ["raised"])
+            replace(listed, texts[1])
+            await until(lambda: alarms() == ["raised", "cleared"])
+            await asyncio.wait_for(Edge(broker.settings, [shown(1), shown(2)]).run(), 20)
+            await until(lambda: len(heard.get("events/told", [])) == 2)
+            assert await asyncio.to_thread(daemon.end, signal.SIGTERM) == 0
+
+    with Daemon(tmp_path, broker.port, TABLE) as daemon:
+        asyncio.run(drive(daemon))
+    events = sorted(EventHistory(daemon.state / "events").recent_events(types=["told"]), key=lambda event: event.at_us)
+    assert [(event.fields["slot_bay"], event.fields["slot_version"]) for event in events] == [
+        (bay, hashlib.blake2b(text.encode(), digest_size=6).hexdigest())
+        for bay, text in zip((3, 4), texts, strict=True)
+    ]
+    assert "table_loaded" in daemon.log
+    assert list(daemon.state.glob("table.*")) == []
+
+
+def test_a_wrong_look_up_table_is_refused_with_exit_78(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path, 1, TABLE)
+    (tmp_path / "slots.csv").write_text("truck,bay\nHH-AB 1,x\n")
+    status, said = refused(daemon.config)
+    assert status == EX_CONFIG
+    assert "table[slots].file" in said
+    assert "line 2: bay = 'x': must be a whole number of 64 bits" in said

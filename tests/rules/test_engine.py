@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config.models import AlarmSettings, HoldRule, MatchRule, NoData, Portal, RulesSettings, SiteFile, Zone
+from gateway.config.models import Portal, RulesSettings, SiteFile, Zone
+from gateway.config.rules import AlarmSettings, HoldRule, MatchRule, NoData
 from gateway.contract.batches import Batch, ReadBatch
 from rules.engine import Engine
 from rules.outputs import Outputs
@@ -269,7 +270,8 @@ def test_a_change_of_rules_keeps_the_state_of_those_that_did_not_change() -> Non
     }
     assert "the rule was changed or removed" in outputs.alarms[0].message
     deleted = [key for key, value in engine.changes() if value is None]
-    assert sorted(key.split(".")[0] for key in deleted) == ["rule/gone", "rule/held"]
+    dropped = [f"alarm/book/{raised['gone'].id}", f"alarm/book/{raised['held'].id}", "rule/gone", "rule/held"]
+    assert sorted(key.split(".")[0] for key in deleted) == sorted(dropped)
     assert [alarm.state for alarm in play.status(3.0, "reader-1", "online").alarms] == ["cleared"]
 
 
@@ -314,7 +316,7 @@ def test_an_entry_that_cannot_be_read_is_counted_and_deleted_and_the_others_are_
     for at_s in (1.0, 1.2, 2.0):
         before.read(at_s, "p")
     good = [(key, value) for key, value in before.engine.changes() if value is not None]
-    bad = [("zone/edge-1/3034", b"\xc1"), ("zone/edge-1/3035", b"\x01"), ("rule/gone.0/x", b"\xc1")]
+    bad = [("zone/edge-1/3034", b"\xc1"), ("zone/edge-1/3035", b"\x01"), ("alarm/book/x", b"\xc1")]
     engine = Engine(site(), NOTHING)
     engine.restore([*good, *bad])
     assert engine.counters()["state_unreadable"] == 3
@@ -335,7 +337,7 @@ def test_the_reads_go_on_to_the_stores() -> None:
 
 
 def test_events_of_one_batch_are_bounded_for_rules_on_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rules.engine.MOST_EVENTS", 6)
+    monkeypatch.setattr("rules.step.MOST_EVENTS", 6)
     first = MatchRule(shape="match", name="first", on="read")
     second = MatchRule(shape="match", name="second", on="first")
     play = Play(site(first, second))

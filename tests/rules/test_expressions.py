@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import ast
+import contextlib
 import operator
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given
@@ -126,6 +132,11 @@ def test_a_comparison_with_an_absent_field_is_false(text: str) -> None:
         ("size([1]) == 1", "a list stands only on the right side of in"),
         ("e.count.startsWith('x')", "startsWith cannot take a int"),
         ("[1].contains('x')", "contains cannot take a list"),
+        ("e.value + 1", "is a number or text where true or false is needed"),
+        ("-e.value", "is a number or text where true or false is needed"),
+        ("e.count * 2", "is a int where true or false is needed"),
+        ("true + true", "+ cannot take a bool"),
+        ("!(e.value - 1) || e.open", "is a number or text where true or false is needed"),
     ],
 )
 def test_what_can_never_work_is_refused_when_it_is_loaded(text: str, says: str) -> None:
@@ -167,6 +178,13 @@ def test_the_parts_that_choose_are_split_from_those_that_judge() -> None:
     assert equality(chosen[1]) is None
     assert equality(parse("'crane' == e.name")) == ("name", ("crane",))
     assert equality(parse("size(e.name) == 1")) is None
+    assert equality(parse("e.name in ['crane', 'truck']")) == ("name", ("crane", "truck"))
+    assert (
+        equality(parse("e.count in [1]"))
+        is equality(parse("e.name in e.tags"))
+        is equality(parse("e.count == 1"))
+        is None
+    )
 
 
 def test_equalities_find_every_compared_text() -> None:
@@ -212,3 +230,109 @@ def test_a_test_never_raises_whatever_an_item_holds(item: Fields) -> None:
         " || e.value.contains(e.name) || -e.value > e.rssi || e.value == e.zone || e.value in [1] || e.value"
     )
     assert holds(text, item) in {True, False}
+
+
+def test_fields_of_another_type_than_expected_are_no_value() -> None:
+    for text in ("e.count > 5", "e.count != 5", "e.count == 1", "e.rssi < 5.0", "e.rssi != 5.0"):
+        for value in ("x", True, ["x"], 2**63, -(2**63) - 1, 10**400):
+            assert not holds(text, {"count": value, "rssi": value})
+    for text in ("e.name > 'a'", "e.name != 'a'", "e.name == 'a'", "e.open == true", "e.open != false"):
+        assert not holds(text, {"name": 7, "open": 1})
+    assert not holds("e.value == 1e19", {"value": 10**19})
+    assert holds("e.value == 1e19", {"value": 1e19})
+    assert holds("e.count >= -9223372036854775808 && e.count <= 9223372036854775807", {"count": -(2**63)})
+
+
+DEEP = 31
+WORST = {
+    "comparisons in brackets": "(" * DEEP + "e.open" + " == true)" * DEEP,
+    "comparisons on both sides": "(" * DEEP + "e.open" + " == (e.value == e.other))" * DEEP,
+    "signs in brackets": ("-" * 7 + "(") * DEEP + "e.count" + ")" * DEEP + " > 0",
+    "negations in brackets": ("!" * 7 + "(") * DEEP + "e.open" + ")" * DEEP,
+    "a long sum": " + ".join(["e.count"] * 256) + " > 0",
+    "a long text": " + ".join(["e.name"] * 256) + " > ''",
+    "a long conjunction": " && ".join(["e.open"] * 257),
+    "a long disjunction": " || ".join(["!e.open"] * 128),
+    "many comparisons": " && ".join(["e.count>0"] * 128),
+    "a long list": "e.count in [" + ",".join(["-1"] * 1000) + "]",
+    "a long unknown name": "e." + "a" * 3_990 + ">0",
+    "sizes of sizes": "size(" * DEEP + "e.value" + ")" * DEEP + " > 0",
+    "methods of methods": "e.name" + ".contains('')" * 300,
+}
+
+
+class Calls:
+    """Counts calls of Python functions: work done, whatever the machine."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        before = sys.getprofile()
+        sys.setprofile(self._count)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+
+    def _count(self, _frame: FrameType, what: str, _argument: object) -> None:
+        self.made += what == "call"
+
+
+@pytest.mark.parametrize("text", WORST.values(), ids=WORST)
+def test_the_worst_conditions_cost_a_bounded_number_of_calls(text: str) -> None:
+    compiling, testing = Calls(), Calls()
+    with compiling.counted(), contextlib.suppress(ExpressionError):
+        expression: Expression | None = None
+        expression = Expression(text, KINDS | {"other": "any"})
+    assert len(text) <= 4000
+    assert compiling.made < 150_000
+    if expression is not None:
+        with testing.counted():
+            expression.test(ITEM)
+        assert testing.made < 3_000
+
+
+@pytest.mark.parametrize(
+    "opener", ["(", "!(", "-(", "size(", "!", "-", "has(", "'a'.contains(", "e.a in [", "[", "1+("]
+)
+def test_what_is_nested_too_deep_is_refused_before_much_is_done(opener: str) -> None:
+    calls = Calls()
+    with calls.counted(), pytest.raises(ExpressionError):
+        Expression(opener * 1000, KINDS, is_open=True)
+    assert calls.made < 40_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "e.__class__ == 'dict'", "e.keys == 'x'", "has(e.__init__)", "size(e.__dict__) > 0", "e.items != 1",
+        "e.__class__.contains('x')", "e.__getitem__", "'a' in e.__doc__",
+    ],
+)  # fmt: skip
+def test_a_name_is_a_key_of_the_item_and_never_an_attribute(text: str) -> None:
+    assert not Expression(text, {}, is_open=True).test({})
+    with pytest.raises(ExpressionError):
+        Expression(text, KINDS)
+
+
+@pytest.mark.parametrize("text", ["e.a.__class__ == 1", "'a'.__class__ == 1", "e.a.format('x')", "e['a'] == 1", "(e)"])
+def test_nothing_but_three_methods_can_be_called(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        Expression(text, {}, is_open=True)
+
+
+def test_no_condition_is_ever_run_as_python() -> None:
+    here = Path(__file__).parents[2] / "rules"
+    for name in ("expressions", "grammar", "operations"):
+        tree = ast.parse((here / f"{name}.py").read_text())
+        called = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not called & {"eval", "exec", "compile", "getattr", "setattr", "vars", "globals", "__import__", "open"}
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert {module.partition(".")[0] for module in imported} <= {
+            "__future__", "collections", "dataclasses", "difflib", "math", "operator", "re", "rules", "typing",
+        }  # fmt: skip

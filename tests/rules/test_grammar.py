@@ -82,6 +82,8 @@ def test_literals(text: str, value: object) -> None:
         ("int(e.a)", 1, "conversions are left out"),
         ("__import__('os')", 1, "is not known"),
         ("e.__class__ == 1 1", 18, "1 is left over"),
+        ("e.in == 1", 3, "e.in is no field: in is a word of the language"),
+        ("'a\rb'", 1, "a string begins with ' and does not end"),
     ],
 )
 def test_faults_say_where_and_what(text: str, column: int, says: str) -> None:
@@ -97,6 +99,7 @@ def test_faults_say_where_and_what(text: str, column: int, says: str) -> None:
         "(" * (MOST_DEPTH + 1) + "1" + ")" * (MOST_DEPTH + 1),
         "!" * (MOST_DEPTH + 1) + "true",
         "1" + "+1" * (MOST_OPERATORS + 1),
+        ("!" * MOST_DEPTH + "(") * 9 + "true" + ")" * 9,
         "e.a in [" + ",".join("1" for _ in range(MOST_LIST + 1)) + "]",
         " " * (MOST_TEXT + 1),
     ],
@@ -110,3 +113,10 @@ def test_everything_is_bounded(text: str) -> None:
 def test_any_text_gives_a_tree_or_an_expression_error(text: str) -> None:
     with contextlib.suppress(ExpressionError):
         parse(text)
+
+
+def test_the_sign_of_a_constant_is_no_operator() -> None:
+    tree = parse("e.a in [" + ",".join("-1" for _ in range(MOST_LIST)) + "]")
+    assert isinstance(tree, Binary)
+    assert isinstance(tree.right, Items)
+    assert len(tree.right.values) == MOST_LIST > MOST_OPERATORS

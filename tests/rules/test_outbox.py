@@ -8,7 +8,7 @@ import pytest
 
 from readers.ports.memory import run
 from rules.database import Queued, Settlement
-from rules.outbox import BACKOFF_MOST_S, STOPPED_RETRY_S, Delivery, Trouble
+from rules.outbox import BACKOFF_MOST_S, POINTS_MOST, STOPPED_RETRY_S, Delivery, Trouble
 from rules.outputs import Outputs, Parcel, Refusal, SinkTroubleError
 
 
@@ -152,3 +152,21 @@ def test_finish_does_not_wait_for_a_store_that_takes_nothing() -> None:
 
     assert run(main()) < 6
     assert box.settled == []
+
+
+def test_a_paced_sink_is_given_few_points_at_once() -> None:
+    class Slow(Store):
+        points_at_once = 16
+
+    asked: list[int] = []
+
+    class Watched(Box):
+        async def _read(self, sink: str, after_id: int, most_points: int, most_bytes: int) -> list[Queued]:
+            asked.append(most_points)
+            return await super()._read(sink, after_id, most_points, most_bytes)
+
+    deliver(Watched(Slow()))
+    assert set(asked) == {16}
+    asked.clear()
+    deliver(Watched(Store()))
+    assert set(asked) == {POINTS_MOST}

@@ -5,6 +5,7 @@ from rules.outputs import Outputs, Point, SinkTroubleError
 def test_outputs_are_true_when_there_is_something_in_them() -> None:
     assert not Outputs(caused_at_us=1)
     assert Outputs(caused_at_us=1, points=[Point("event", (("site", "s"),), (("id", "1"),), 1)])
+    assert Outputs(caused_at_us=1, answers=[("topic", b"{}")])
     assert Outputs(caused_at_us=1, reads=ReadBatch(gateway="g", device="d", received_at_us=1, reads=[]))
 
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.contract.alarm_orders import Action, AlarmOrder
 from gateway.contract.batches import StatusBatch
 from gateway.contract.events import Alarm, Evidence
 from gateway.contract.topics import NAME
 from rules.outputs import Outputs
 from rules.own_events import (
     GATEWAY_VANISHED,
+    HAPPENED,
     SINK_STOPPED,
     Gateways,
     OwnAlarms,
@@ -46,6 +48,45 @@ def test_an_alarm_of_ours_keeps_its_id_and_its_beginning_through_a_restart() -> 
     second.clear(SINK_STOPPED, "store", "fine")
     assert alarms_of(told) == [("store", "raised", 10), ("store", "raised", 10), ("store", "cleared", 10)]
     assert len({alarm.id for output in told for alarm in output.alarms}) == 1
+
+
+def order(action: Action, alarm: str, comment: str = "") -> AlarmOrder:
+    return AlarmOrder(
+        id="order-0001", alarm=alarm, action=action, by="anna", at_us=15, expires_at_us=60, comment=comment
+    )
+
+
+def test_an_alarm_of_ours_is_acknowledged_through_a_restart_until_it_ends() -> None:
+    told: list[Outputs] = []
+    first = OwnAlarms({}, told.append, lambda: 10)
+    first.put(SINK_STOPPED, "store", "401")
+    number = own_alarm_id(SINK_STOPPED, "store")
+    assert (first.has(number), first.has("5" * 20)) == (True, False)
+    seen = first.order(order("acknowledge", number, "on my way")).alarm
+    assert seen is not None
+    assert (seen.acknowledged_by, seen.acknowledged_at_us, seen.comment, seen.at_us) == ("anna", 15, "on my way", 15)
+    assert first.order(order("clear", number)).code == "standing"
+    second = OwnAlarms({"alarms/x": msgspec.json.encode(seen)}, told.append, lambda: 12)
+    second.put(SINK_STOPPED, "store", "403")
+    second.clear(SINK_STOPPED, "store", "fine")
+    assert [(each.message, each.acknowledged_by, each.at_us) for output in told[1:] for each in output.alarms] == [
+        ("403", "anna", 16),  # each state is later than the one before
+        ("fine", "anna", 17),
+    ]
+    assert not second.has(number)
+
+
+def test_an_alarm_of_ours_that_tells_what_happened_is_cleared_by_a_person() -> None:
+    told: list[Outputs] = []
+    own = OwnAlarms({}, told.append, lambda: 10)
+    (kind,) = HAPPENED
+    own.put(kind, "barrier", "it is failed")
+    cleared = own.order(order("clear", own_alarm_id(kind, "barrier"))).alarm
+    assert cleared is not None
+    assert (cleared.state, cleared.message) == ("cleared", "it is failed: cleared by anna")
+    assert not own.has(cleared.id)
+    own.put(kind, "barrier", "it is failed")
+    assert alarms_of(told) == [("barrier", "raised", 10)] * 2
 
 
 def somebodys_alarm() -> Alarm:

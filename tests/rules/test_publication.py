@@ -35,6 +35,27 @@ def test_alarms_become_messages_before_the_events_of_their_commit() -> None:
     ]
 
 
+def test_a_command_goes_before_everything_else() -> None:
+    commands = [("tagwharf/1/port/barriers/command", b"{}")]
+    messages = messages_of([alarm("raised")], Topics("port"), 1, commands)
+    assert [(m.id, m.topic.removeprefix("tagwharf/1/port/"), m.retain) for m in messages] == [
+        (1, "barriers/command", False),
+        (2, "alarms/a1", True),
+    ]
+
+
+def test_an_answer_goes_out_behind_the_alarm_that_it_speaks_of() -> None:
+    answered = alarm("raised")
+    answered.answers.append(("tagwharf/1/port/order-outcome/a1", b"{}"))
+    messages = messages_of([answered, alarm("cleared")], Topics("port"), 1)
+    assert [(m.topic.removeprefix("tagwharf/1/port/"), m.retain) for m in messages] == [
+        ("alarms/a1", True),
+        ("alarms/a1", False),
+        ("alarms/a1", True),
+        ("order-outcome/a1", False),
+    ]
+
+
 def test_what_stands_is_known_and_what_was_acknowledged_is_deleted_once() -> None:
     async def nothing(after_id: int, most: int) -> list[object]:
         raise AssertionError((after_id, most))

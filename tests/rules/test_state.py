@@ -58,6 +58,26 @@ def test_doomed_keys_are_deleted_once() -> None:
     assert state.changes() == []
 
 
+def test_an_owner_that_retires_takes_all_its_rows_with_it() -> None:
+    state = State()
+    for kind in ("rule", "raised"):
+        state.table(kind, "gone.00", Row).put("x", Row(1))
+    state.table("rule", "kept.00", Row).put("x", Row(2))
+    assert len(state.changes()) == 3
+    dropped = state.table("rule", "gone.00", Row)
+    dropped.put("y", Row(3))
+    dropped.drop("x")
+    state.retire("gone.00")
+    anew = state.table("rule", "gone.00", Row)
+    assert anew.rows == {}
+    anew.put("y", Row(4))
+    assert dict(state.changes()) == {
+        "rule/gone.00/x": None,
+        "raised/gone.00/x": None,
+        "rule/gone.00/y": msgspec.msgpack.encode([4]),  # what is put comes after what was deleted
+    }
+
+
 @pytest.mark.parametrize(
     ("key", "parts"),
     [

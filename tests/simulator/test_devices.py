@@ -37,6 +37,9 @@ DRIVERS = {
         {"machines": [{"state": {"address": 0, "states": {"6": "execute"}}, "signals": [{"name": "m", "address": 4}]}]},
     ),
     "barriers": ("modbus_io", {"modules": [{"inputs": [{"name": "loop", "address": 0}]}]}),
+    "gate-io": ("modbus_io", {"modules": [{"inputs": [{"name": "loop", "address": 0}]}]}),
+    "gate-scale": ("weighbridge", {"format": "toledo"}),
+    "gate-card": ("ascii_line", {"format": "line", "card": {"technology": "nfca", "base": "hex"}}),
 }
 
 

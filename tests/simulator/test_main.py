@@ -2,6 +2,7 @@ import argparse
 import asyncio
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import aiomqtt
@@ -32,7 +33,7 @@ def test_places_are_filled_and_a_missing_value_is_named() -> None:
 
 def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["moon"]) == 2
-    assert "there are: car_park, factory_line, port_gate, showcase, switchboard" in capsys.readouterr().err
+    assert "there are: car_park, factory_line, port_gate, showcase, switchboard, truck_gate" in capsys.readouterr().err
 
 
 def test_a_scenario_listens_and_leaves_a_site_file_that_passes_the_check(tmp_path: Path) -> None:
@@ -56,6 +57,22 @@ def test_a_scenario_listens_and_leaves_a_site_file_that_passes_the_check(tmp_pat
             assert await process.wait() == 0
 
     asyncio.run(scenario())
+
+
+def test_the_tables_of_a_site_file_stand_beside_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        playing = asyncio.create_task(_play(_options(["truck_gate", "--out", str(tmp_path)]), load("truck_gate")))
+        async with asyncio.timeout(20):
+            while not (tmp_path / "site.toml").exists():
+                await asyncio.sleep(0.05)
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
+
+    asyncio.run(scene())
+    tables = tomllib.loads((tmp_path / "site.toml").read_text())["table"]
+    for table in tables:
+        header = (tmp_path / table["file"]).read_text().partition("\n")[0].split(",")
+        assert {table["key"], *table["columns"]} == set(header)
 
 
 def test_a_reader_with_a_topic_publishes_at_the_broker_that_is_filled_in(tmp_path: Path) -> None:

@@ -41,3 +41,18 @@ def test_visits_and_weighings_are_of_places_that_exist() -> None:
     assert {visit["station"] for visit in visits} == set(file.conveyor[0].stations)
     assert all(a["at_us"] <= b["at_us"] for a, b in pairwise(visits))
     assert {weighing["scale"] for weighing in weighings} == {"bridge"}
+
+
+def test_trucks_that_stop_at_gates_are_in_the_truth_and_in_the_lists() -> None:
+    world = scenario.build(load("truck_gate"), 7, START_US, 60)
+    assert {visit.gate.name for visit in world.stopped} == {"gate-in", "gate-out"}
+    rows = list(csv.DictReader(world.assets_csv().splitlines()))
+    kinds = {row["name"]: row["kind"] for row in rows}
+    assert all(kinds[visit.truck] == "truck" for visit in world.stopped)
+    assert all(kinds[visit.container.code] == "container" for visit in world.stopped)
+    assert all(kinds[visit.driver.name] == "person" for visit in world.stopped if visit.gate.has_cards)
+    cards = world.truth()["cards"]
+    assert isinstance(cards, list)
+    assert {card["reader"] for card in cards} == {"gate-card"}
+    assert set(world.tables()) == {"appointments.csv", "customs.csv", "vehicles.csv"}
+    assert scenario.build(load("switchboard"), 7, START_US, 60).tables() == {}

@@ -28,7 +28,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     directory = tmp_path_factory.mktemp("mosquitto")
     directory.chmod(0o755)
     passwords = directory / "passwords"
-    for user in ("edge-1", "rules", "console"):
+    for user in ("edge-1", "rules", "console", "operators"):
         create = [] if passwords.exists() else ["-c"]
         subprocess.run(["mosquitto_passwd", "-b", *create, passwords, user, "secret"], check=True, capture_output=True)
     passwords.chmod(0o644)
@@ -98,6 +98,9 @@ def arrives(port: int, sender: str, receiver: str, topic: str) -> bool:
         ("rules", "console", "events/arrived"),
         ("rules", "console", "alarms/0123"),
         ("rules", "console", "ledger/rules"),
+        ("operators", "rules", "order/0123"),
+        ("rules", "operators", "order-outcome/0123"),
+        ("rules", "operators", "alarms/0123"),
     ],
 )
 def test_allowed(port: int, sender: str, receiver: str, topic: str) -> None:
@@ -122,6 +125,9 @@ def test_allowed(port: int, sender: str, receiver: str, topic: str) -> None:
         ("rules", "gate-3/status"),
         ("console", "alarms/0123"),
         ("console", "gate-3/command"),
+        ("console", "order/0123"),
+        ("operators", "order-outcome/0123"),
+        ("operators", "alarms/0123"),
     ],
 )
 def test_forbidden(port: int, sender: str, topic: str) -> None:

@@ -12,3 +12,12 @@ def test_simulate_hands_its_arguments_to_the_simulator() -> None:
     done = tagwharf("simulate", "--help")
     assert done.returncode == 0
     assert "--seed" in done.stdout
+
+
+def test_rules_hands_its_arguments_to_the_rules_room() -> None:
+    done = tagwharf("rules", "check", "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: tagwharf rules check ")
+    done = tagwharf("rules", "check", BROKEN / "rules.toml")
+    assert done.returncode == 78
+    assert "rule[one].on = 'raed'" in done.stdout

@@ -83,6 +83,14 @@ def test_one_fault_gives_one_line(tmp_path: Path, text: str, fault: str) -> None
     assert fault in line
 
 
+def test_roles_that_may_order_about_alarms_are_those_of_somebody(tmp_path: Path) -> None:
+    roles = '[rules]\nalarm_roles = ["operator", "operater"]\n'
+    fault = 'rules.alarm_roles[1] = "operater": no [[control.person]] has this role'
+    assert faults_of(tmp_path, SITE + PERSON + roles) == [f'{fault} (did you mean "operator"?)']
+    (nobody,) = faults_of(tmp_path, '[site]\nname = "quay"\n[rules]\nalarm_roles = ["operater"]\n')
+    assert nobody == fault.replace("[1]", "[0]")
+
+
 def test_faults_elsewhere_do_not_make_points_disappear(tmp_path: Path) -> None:
     (line,) = faults_of(tmp_path, SITE.replace("modbus_io", "modbus_oi") + PERSON + POINT)
     assert "no such driver" in line

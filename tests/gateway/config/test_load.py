@@ -39,6 +39,24 @@ def test_paths_are_relative_to_the_site_file(tmp_path: Path, monkeypatch: pytest
     assert site.mqtt.tls.ca_file == tmp_path / "tls/ca.pem"
 
 
+def test_files_of_look_up_tables_are_relative_to_the_site_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/slots.csv").touch()
+    table = '[[table]]\nname = "slots"\nfile = "lists/slots.csv"\nkey = "truck"\ncolumns = { slot = "time" }\n'
+    path = written(tmp_path, SHORTEST + table)
+    monkeypatch.chdir("/")
+    assert load_site(path).table[0].file == tmp_path / "lists/slots.csv"
+
+
+def test_a_look_up_table_has_a_file_and_a_name_of_its_own(tmp_path: Path) -> None:
+    table = '[[table]]\nname = "slots"\nfile = "slots.csv"\nkey = "truck"\ncolumns = { slot = "time" }\n'
+    with pytest.raises(ConfigError) as caught:
+        load_site(written(tmp_path, SHORTEST + table + table))
+    lines = [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).splitlines()]
+    assert any("table[slots].file" in line and f"there is no file {tmp_path}/slots.csv" in line for line in lines)
+    assert any("table[slots].name" in line and "this name is taken by another table" in line for line in lines)
+
+
 def test_a_bare_file_name_may_be_a_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     credentials = tmp_path / "credentials"
     credentials.mkdir()

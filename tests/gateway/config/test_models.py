@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from gateway.config.models import HoldRule, InfluxSink, JournalSink, MatchRule, SiteFile
+from gateway.config.models import InfluxSink, JournalSink, SiteFile
+from gateway.config.rules import HoldRule, MatchRule
 
 SITE = {"site": {"name": "hamburg"}}
 

@@ -6,6 +6,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from gateway.contract.alarm_orders import AlarmOrder, AlarmOutcome
 from gateway.contract.batches import (
     Batch,
     CardBatch,
@@ -88,6 +89,17 @@ MESSAGES: list[msgspec.Struct] = [
         audit_sequence=1,
         audit_hash="0" * 64,
     ),
+    AlarmOrder(
+        id="01J0000000000000000000000A",
+        alarm="0" * 20,
+        action="clear",
+        by="anna",
+        at_us=1,
+        expires_at_us=2,
+        comment="the fan was replaced",
+        signature="0" * 64,
+    ),
+    AlarmOutcome(id="01J0000000000000000000000A", alarm="0" * 20, state="refused", at_us=1, code="x", detail="y"),
     Ack(gateway="edge-1", epoch=1, session="s", sequence=1, received=2, resend_from=2, judged={"reads": 1}),
     Resume(gateway="edge-1", epoch=1, from_sequence=4),
     RulesStatus(session="s", online=True),
@@ -186,6 +198,8 @@ def test_channels_are_the_topics_that_the_code_uses() -> None:
         topics.resume("{gateway}"),
         topics.event("{type}"),
         topics.alarm("{id}"),
+        topics.order("{alarm}"),
+        topics.order_outcome("{alarm}"),
         topics.rules_status(),
         topics.ledger("{gateway}"),
         topics.ledger("rules"),

@@ -21,4 +21,5 @@ def test_names_that_could_break_out_of_their_level_are_no_names(name: str) -> No
 def test_reserved_levels_are_names_that_no_device_may_take() -> None:
     topics = Topics("s")
     used = [topics.ack("g"), topics.resume("g"), topics.event("t"), topics.alarm("i"), topics.ledger("p")]
+    used += [topics.order("i"), topics.order_outcome("i")]
     assert {topic.split("/")[3] for topic in [*used, topics.rules_status()]} <= RESERVED

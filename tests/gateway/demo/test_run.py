@@ -24,6 +24,9 @@ def test_a_short_demonstration_finds_everything_and_loses_nothing(
     assert truth["visits_seen"] == truth["visits"] >= 4
     assert truth["cards_seen"] == truth["cards"] >= 1
     assert truth["weighings_seen"] == truth["weighings"] >= 1
+    for kind in ("gate decisions", "completed routes", "cards granted", "lost phases"):  # one of each pack
+        assert truth["concluded"][kind]["happened"] >= 1, kind
+    assert all(account["seen"] == account["happened"] for account in truth["concluded"].values())
     drivers = {device["driver"] for device in made["devices"]}
     assert drivers == {
         "a0",
@@ -32,6 +35,7 @@ def test_a_short_demonstration_finds_everything_and_loses_nothing(
         "llrp",
         "m100",
         "modbus_io",
+        "modbus_machine",
         "modbus_meter",
         "pn532",
         "thingmagic",
@@ -41,8 +45,10 @@ def test_a_short_demonstration_finds_everything_and_loses_nothing(
     assert "passages detected" in said
     orders = [(each["device"], each["action"], each["state"]) for each in made["control"]["orders"]]
     assert orders == [("feeder-7", "trip", "verified"), ("feeder-7", "close", "verified")]
-    trail = [each["state"] for each in made["control"]["audit"]["trail"]]
-    assert trail == ["armed", "sending", "verified"] * 2
+    trail = made["control"]["audit"]["trail"]
+    assert [each["state"] for each in trail if each["by"] == "operator"] == ["armed", "sending", "verified"] * 2
+    by_rules = [(each["point"], each["state"]) for each in trail if each["by"] == "gate-rules"]
+    assert [state for point, state in by_rules if point == "in-barrier"] == ["sending", "verified"]
     feeder = made["meters"]["feeder-7"]
     assert sorted(feeder["by_tariff_wh"]) == ["1", "2", "3", "4"]
     assert float(feeder["active_demand_w"]) > 0

@@ -139,3 +139,12 @@ def test_a_conclusion_must_say_what_was_expected() -> None:
             "1 gate decisions were concluded that never were",
         ]
     assert until(truth, 4 * S)["expected"] == []
+
+
+def test_what_is_never_right_is_counted() -> None:
+    happened = {"passages": [], "never": ["barrier-unmatched"]}
+    assert "barrier-unmatched" in types(happened)
+    assert compare([], happened)["never"] == {"barrier-unmatched": 0}
+    assert not faults(compare([], happened))
+    found = compare([event("barrier-unmatched", 5 * S)] * 2, happened)
+    assert faults(found) == ["2 events barrier-unmatched were made; none is right"]

@@ -18,7 +18,7 @@ from gateway.contract.batches import (
     item_count,
     kind_of,
 )
-from gateway.edge.intake import REASONS_MOST, Intake
+from gateway.edge.intake import REASONS_MOST, Intake, now_us
 from gateway.edge.journal import Journal
 from gateway.edge.ledger import edge_ledger
 from gateway.health import Health
@@ -264,6 +264,27 @@ def test_everything_is_told_anew_after_a_connection(tmp_path: Path) -> None:
         assert told == ["gate", "line", "m1"]
 
     with_intake(tmp_path, body)
+
+
+def test_a_card_has_a_tick_of_its_own_as_soon_as_it_can_be_judged(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path) as journal:
+            intake = Intake(GATEWAY, journal, Health("edge"), identities=KEYED, settle_s=0.1)
+            _, report = intake.reader("entry", "pn532", Kind.CARD, {1: "entry"}, ())
+            ticking = asyncio.create_task(intake.tick_forever(lambda: None))
+            for _ in range(2):  # the second comes before the tick of the first, and has one, too
+                await asyncio.sleep(0.06)
+                report(card_reads(CANARY, at_us=now_us()))
+            await asyncio.sleep(0.3)
+            ticking.cancel()
+            told = [(kind_of(each), each.received_at_us) for each in await journalled(journal)]
+        found = [each for each in told if each[0] != "status"]
+        assert [kind for kind, _ in found] == ["tick", "cards", "cards", "tick", "tick"]
+        assert all(
+            tick_us - card_us >= 100_000 for (_, card_us), (_, tick_us) in zip(found[1:3], found[3:], strict=True)
+        )
+
+    asyncio.run(main())
 
 
 def test_details_of_several_devices_wait_for_the_same_tick(tmp_path: Path) -> None:

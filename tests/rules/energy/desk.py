@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from gateway.config.energy import Energy
-from gateway.config.models import Rule, Site, SiteFile
+from gateway.config.models import Site, SiteFile
+from gateway.config.rules import Rule
 from gateway.contract.batches import Reading, ReadingBatch, StatusBatch
 from gateway.contract.events import Event
 from rules.engine import Engine

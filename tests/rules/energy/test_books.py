@@ -5,7 +5,7 @@ from random import Random
 import msgspec
 import pytest
 
-from gateway.config.models import AlarmSettings, MatchRule
+from gateway.config.rules import AlarmSettings, MatchRule
 from gateway.contract.batches import Batch, ReadingBatch
 from gateway.contract.events import Event
 from rules.check import faults

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from datetime import UTC, date
 from decimal import Decimal
 
+from gateway.config.energy import Price
 from gateway.contract.batches import Reading, TickBatch
 from gateway.contract.measurements import MEASUREMENTS
 from readers.quantities import UNITS as READER_UNITS
 from readers.quantities import Quantity
 from rules.energy.points import UNITS, Demand, Key, Made, Shown
+from rules.energy.prices import prices
 from rules.energy.segment import Anchor, Entry, Quality, Segment
 from rules.outputs import Outputs, Point
 from rules.sinks.cardinality import SeriesGuard
@@ -60,7 +63,7 @@ def test_demands() -> None:
     out = made()
     out.demand(Demand("block", "computed", 0, 900, Decimal(400), "measured", 15))
     out.demand(Demand("max", "meter", 77, 77, Decimal("123.4"), "measured", tariff="peak"))
-    out.sliding(120, Reading("active_demand", "1-0:1.4.0*255", Decimal(50), "W", quality="computed"))
+    out.reckoned(120, Reading("active_demand", "1-0:1.4.0*255", Decimal(50), "W", quality="computed"))
     head = "site=harbour,meter=meter-1,quantity=active_demand,unit=W"
     block, most, sliding = lines(out.points)
     assert block == (
@@ -77,11 +80,26 @@ def test_every_field_is_used() -> None:
     out = made()
     shown = SHOWN._replace(tariff="peak", source="calendar", calendar="industry of 2026-01-01")
     out.energy(Key("reactive_energy_q1", "a", 0), SEGMENT, ENTRY, shown)
+    out.prices = prices([Price(name="bill", valid_from=date(1970, 1, 1), per_kwh={"peak": 1.1})], UTC)["bill"]
+    out.energy(Key("active_energy_import", "", 0), SEGMENT, ENTRY, shown)
     out.demand(Demand("block", "computed", 0, 900, Decimal(400), "measured", 15, "peak"))
-    for point in out.points:
-        schema = MEASUREMENTS[point.measurement]
-        assert {name for name, _ in point.fields} == schema.fields.keys()
-        assert {name for name, _ in point.tags} == set(schema.tags)
+    for measurement in ("energy", "demand"):
+        schema = MEASUREMENTS[measurement]
+        points = [point for point in out.points if point.measurement == measurement]
+        assert {name for point in points for name, _ in point.fields} == schema.fields.keys()
+        assert {name for point in points for name, _ in point.tags} == set(schema.tags)
+
+
+def test_energy_with_a_price_has_a_cost() -> None:
+    out = made()
+    out.prices = prices([Price(name="bill", valid_from=date(1970, 1, 1), per_kwh={"peak": 1.1})], UTC)["bill"]
+    key, shown = Key("active_energy_import", "", 0), SHOWN._replace(tariff="peak")
+    out.energy(key, SEGMENT, ENTRY, shown)
+    out.energy(key, SEGMENT, ENTRY, SHOWN)
+    out.energy(key._replace(phase="a"), SEGMENT, ENTRY, shown)
+    out.energy(key._replace(quantity="active_energy_export"), SEGMENT, ENTRY, shown)
+    costs = [(dict(point.fields).get("cost"), dict(point.fields).get("currency")) for point in out.points]
+    assert costs == [(Decimal(198), "CNY"), (None, None), (None, None), (None, None)]
 
 
 def test_an_event_is_about_the_meter_whose_books_are_open() -> None:

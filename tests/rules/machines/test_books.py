@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from gateway.config.models import AlarmSettings, MatchRule, Site, SiteFile
+from gateway.config.models import Site, SiteFile
+from gateway.config.rules import AlarmSettings, MatchRule
 from rules.check import faults
 from tests.rules.machines.hall import Hall, Keeper, site
 from tests.rules.play import Play

@@ -5,7 +5,7 @@ from decimal import Decimal
 from gateway.config.machines import MachineSettings
 from gateway.contract.batches import TickBatch
 from gateway.contract.measurements import MEASUREMENTS
-from rules.machines.points import Output
+from rules.machines.points import MACHINE_FIELDS, Output
 from rules.machines.row import Period, period
 
 MINUTE_US = 60_000_000
@@ -93,3 +93,34 @@ def test_an_event_names_its_evidence_and_has_the_same_id_each_time() -> None:
     assert len(ids) == 1
     assert (event.subject, event.device, event.historical, event.fields) == ("w", "plc", True, {"state": "held"})
     assert (event.evidence.epoch, event.evidence.sequence_from) == (7, 5)
+
+
+def test_a_shift_that_has_ended_is_told_with_its_figures_and_the_time_that_is_known() -> None:
+    output = Output(BATCH, "mill", historical=False)
+    output.shift_ended(MACHINE, shift())
+    (event,) = output.events
+    assert (event.type, event.subject, event.at_us) == ("shift_ended", "w", 480 * MINUTE_US)
+    assert event.fields == {
+        "shift": "early", "unit": "m", "from_us": 0, "to_us": 480 * MINUTE_US, "stops": 7, "planned_s": 27_000.0,
+        "known_s": 24_000.0, "total": 27_000.0, "good": 26_730.0, "bad": 270.0, "scrap": 0.01,
+        "availability": 0.75, "performance": 0.9, "quality": 0.99, "oee": 0.6682,
+    }  # fmt: skip
+    assert set(event.fields) <= set(MACHINE_FIELDS)
+
+
+def test_the_energy_of_a_shift_is_told_if_all_of_it_is_known() -> None:
+    output, partly = Output(BATCH, "mill", historical=False), shift()
+    output.shift_energy(MACHINE, shift())
+    (event,) = output.events
+    assert event.type == "shift_energy"
+    assert (event.fields["energy_wh"], event.fields["energy_per_unit_wh"]) == (60_000.0, 2.0)
+    assert set(event.fields) <= set(MACHINE_FIELDS)
+    partly.covered_us -= 1
+    output.shift_energy(MACHINE, partly)
+    assert len(output.events) == 1
+
+
+def test_a_shift_of_which_nothing_is_known_has_no_end() -> None:
+    output = Output(BATCH, "mill", historical=False)
+    output.shift_ended(MACHINE, period("early", 0, 480 * MINUTE_US, 0, 0))
+    assert output.events == []

@@ -4,17 +4,8 @@ import time
 
 import pytest
 
-from gateway.config.models import (
-    AlarmSettings,
-    HoldRule,
-    MatchRule,
-    Portal,
-    Reader,
-    RulesSettings,
-    Site,
-    SiteFile,
-    Zone,
-)
+from gateway.config.models import Portal, Reader, RulesSettings, Site, SiteFile, Zone
+from gateway.config.rules import AlarmSettings, HoldRule, MatchRule
 from rules.engine import Engine
 from rules.presence.tracker import floors_of
 from tests.rules.play import OTHER, Play, site, us

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config.models import AlarmSettings, HoldRule, NoData, RulesSettings
+from gateway.config.models import RulesSettings
+from gateway.config.rules import AlarmSettings, HoldRule, NoData
 from rules.shapes import hold
 from tests.rules.play import EPC, OTHER, Play, site, tag_read, us
 
@@ -137,11 +138,23 @@ def test_data_that_come_back_bad_keep_the_time_that_was_counted() -> None:
     assert states(played) == [("raised", 31.0), ("cleared", 50.5), ("raised", 61.0)]
 
 
-def test_a_latched_alarm_is_raised_once_and_stays() -> None:
+def test_a_latched_alarm_is_one_alarm_and_stays() -> None:
     played = play(rule(for_s=0, alarm=AlarmSettings(latch=True)))
     for at_s, value in ((1.0, "120"), (2.0, "90"), (3.0, "120")):
         played.reading(at_s, value)
-    assert states(played) == [("raised", 1.0)]
+    assert states(played) == [("raised", 1.0), ("raised", 2.0), ("raised", 3.0)]
+    assert [(alarm.ended, alarm.since_us) for alarm in played.alarms] == [
+        (False, us(1.0)),
+        (True, us(1.0)),
+        (False, us(1.0)),
+    ]
+    [shape] = played.engine._rulebook.prompt
+    [key] = shape.rows.rows
+    assert shape.is_standing(key)
+    played.reading(4.0, "90")
+    assert not shape.is_standing(key)
+    shape.let_go(key)
+    assert played.engine.counters()["rule_states"] == 0
 
 
 def test_a_state_that_was_said_once_stands_until_it_is_taken_back() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config.models import AlarmSettings, MatchRule, RulesSettings, Severity
+from gateway.config.models import RulesSettings
+from gateway.config.rules import AlarmSettings, MatchRule, Severity
 from gateway.contract.events import event_id
 from rules.engine import Engine
 from rules.shapes import match
@@ -71,7 +72,28 @@ def test_a_latched_alarm_stays() -> None:
     play = Play(site(rule("status", "e.state == 'offline'", latch=True)))
     for at_s, state in ((1.0, "offline"), (2.0, "online"), (3.0, "offline")):
         play.status(at_s, "reader-1", state)
-    assert [alarm.state for alarm in play.alarms] == ["raised"]
+    assert [(alarm.state, alarm.ended, alarm.since_us) for alarm in play.alarms] == [
+        ("raised", False, us(1.0)),
+        ("raised", True, us(1.0)),
+        ("raised", False, us(1.0)),
+    ]
+
+
+@pytest.mark.parametrize(("on", "stands"), [("status", True), ("reading", True), ("card", False), ("arrived", False)])
+def test_of_what_only_happened_nobody_knows_whether_it_still_holds(on: str, *, stands: bool) -> None:
+    play = Play(site(rule(on, severity=Severity.INFO)))
+    play.watch(0.0, "p")
+    play.status(1.0, "reader-1", "offline")
+    play.reading(1.0, "5")
+    play.card(1.0, "nfca#" + 24 * "0")
+    play.read(1.0, "p", count=2)
+    play.until(3.0)
+    assert play.alarms
+    [shape] = play.engine._rulebook.prompt
+    (key, *_) = shape.rows.rows
+    assert shape.is_standing(key) is stands
+    shape.let_go(key)
+    assert not shape.is_standing(key)
 
 
 def test_items_that_the_rule_is_not_about_do_not_clear_its_alarm() -> None:
@@ -118,11 +140,12 @@ def test_a_tag_without_a_name_is_an_item_too() -> None:
     assert [event.type for event in play.events] == ["arrived", "stranger"]
 
 
-def test_a_latched_alarm_of_a_tag_is_not_forgotten() -> None:
+def test_a_latched_alarm_of_a_tag_stays_when_the_tag_is_forgotten() -> None:
     play = Play(site(rule("read", latch=True), settings=RulesSettings(forget_after_s=100)))
     play.read(1.0, "p")
     play.until(300.0)
-    assert [alarm.state for alarm in play.alarms] == ["raised"]
+    assert [(alarm.state, alarm.ended) for alarm in play.alarms] == [("raised", False), ("raised", True)]
+    assert play.engine.counters()["rule_states"] == 0
 
 
 def test_old_items_raise_no_alarm() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config.models import AlarmSettings, MatchRule
+from gateway.config.rules import AlarmSettings, MatchRule
 from gateway.contract.events import Evidence, event_id
 from rules.grammar import ExpressionError
 from rules.shapes.shape import Raised, Shape, alarm_of, fingerprint
@@ -24,17 +24,20 @@ def test_the_owner_of_state_changes_with_every_part_of_the_definition() -> None:
 
 def test_what_an_item_must_have_is_taken_out_of_the_condition_for_the_index() -> None:
     shape = Shape(rule("e.quantity in ['voltage', 'current'] && e.phase == 'a' && e.value > 1"), 0, is_free=False)
-    assert shape.chooses == ("quantity", ("voltage", "current"))
+    assert shape.asked == {"quantity": {"voltage", "current"}, "phase": {"a"}}
+    assert shape.asked_first == shape.asked
     assert shape.select is not None
-    assert shape.select({"phase": "a"})
-    assert not shape.select({"phase": "b"})
+    assert shape.select({"quantity": "current", "phase": "a"})
+    assert not shape.select({"quantity": "current", "phase": "b"})
     assert shape.test({"value": 2.0})
 
 
 def test_a_condition_on_how_an_item_is_chooses_only_for_a_rule_without_memory() -> None:
     text = "e.quality == 'good'"
-    assert Shape(rule(text), 0, is_free=True).chooses == ("quality", ("good",))
-    assert Shape(rule(text), 0, is_free=False).chooses is None
+    assert Shape(rule(text), 0, is_free=True).asked == {"quality": {"good"}}
+    with_memory = Shape(rule(text), 0, is_free=False)
+    assert with_memory.asked == {}
+    assert with_memory.asked_first == {"quality": {"good"}}
 
 
 def test_a_bad_condition_is_refused() -> None:

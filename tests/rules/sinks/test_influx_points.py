@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,15 @@ def test_an_alarm_is_a_change_of_state() -> None:
         "subject": "meter-17",
         "message": 'over "limit"\u240aof 500 kW',
         "since_us": AT_US - 5,
+    }
+    seen = msgspec.structs.replace(alarm, acknowledged_by="anna", comment="fan off", ended=True, escalated=True)
+    (row,) = rows(encoder().lines(Outputs(AT_US, alarms=[seen]))[0])
+    assert row.tags["state"] == "raised"
+    assert {name: row.fields[name] for name in ("acknowledged_by", "comment", "ended", "escalated")} == {
+        "acknowledged_by": "anna",
+        "comment": "fan off",
+        "ended": True,
+        "escalated": True,
     }
 
 

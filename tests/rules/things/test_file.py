@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rules.things.file import MAGIC, SHOWN_FAULTS, RegistryError, Row, build, open_file
+from rules.list_file import MAGIC, SHOWN_FAULTS
+from rules.things.file import RegistryError, Row, build, open_file
 
 ROWS = [
     Row(2, "Box 4", "container", "40 foot", b"\x30\x34", None, "", ()),

@@ -7,7 +7,8 @@ import pytest
 from gateway.config.models import IdentityStyle
 from gateway.identity import Identities
 from readers.tagdata.cards import CardIdentity
-from rules.things.file import SHOWN_FAULTS, RegistryError
+from rules.list_file import SHOWN_FAULTS
+from rules.things.file import RegistryError
 from rules.things.listing import MOST_TEXT, Imported, import_csv
 from rules.things.registry import Registry
 from rules.things.source import load

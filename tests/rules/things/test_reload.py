@@ -11,10 +11,11 @@ from gateway.identity import Identities
 from readers.tagdata.cards import CardIdentity
 from rules.outputs import Outputs
 from rules.own_events import REGISTRY_REFUSED, OwnAlarms
+from rules.reload import SHOWN_FAULTS
 from rules.things import reload, source
 from rules.things.listing import Imported, build_from_csv, import_csv
 from rules.things.registry import Registry
-from rules.things.reload import SHOWN_FAULTS, Reloader
+from rules.things.reload import Reloader
 from rules.things.source import load, stamp_of
 from rules.things.thing import Thing
 from tests.rules.things.registries import IDENTITIES

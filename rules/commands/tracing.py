@@ -1,0 +1,155 @@
+"""`rules trace ID`, or `--rule NAME --about SUBJECT --at TIME`: why something was made, or why it was not."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from gateway.config import ConfigError
+from gateway.config.models import SiteFile
+from gateway.contract.events import Alarm, Event
+from gateway.event_span import EventSpan
+from gateway.recording import RecordingError
+from gateway.where import time_text
+from rules.commands.recordings import (
+    LOOK_BACK,
+    SETTLE_US,
+    Opened,
+    add_recording,
+    event_directory,
+    head_lines,
+    opened,
+)
+from rules.commands.saying import EX_CONFIG, EX_NO, complain, default_config, say
+from rules.commands.times import a_duration, a_time, at
+from rules.expansion import load_as_run
+from rules.replay import Window
+from rules.testing.workbench import Workbench, of_site
+from rules.trace_lines import title
+from rules.trace_text import TraceText
+from rules.tracing import Tracer
+
+WITHIN: Final = "60s"
+
+
+class Asked(NamedTuple):
+    """What is asked. `told`: what the event journal has of an id; rule, about: what to look at."""
+
+    told: Event | Alarm | None
+    rule: str | None
+    about: str
+    at_us: int
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("id", nargs="?", metavar="ID", help="of an event or alarm, as the console and events show it")
+    parser.add_argument("--rule", metavar="NAME", help="why this rule did what it did, or nothing,")
+    parser.add_argument("--about", metavar="SUBJECT", help="... about this EPC, card, meter, device, name or key,")
+    parser.add_argument("--at", type=a_time, metavar="TIME", help="... at this time (default: end of the recording)")
+    parser.add_argument(
+        "--within",
+        type=a_duration,
+        default=a_duration(WITHIN),
+        metavar="TIME",
+        help=f"so long before and after it (default: {WITHIN})",
+    )
+    parser.add_argument(
+        "--look-back",
+        type=a_duration,
+        default=a_duration(LOOK_BACK),
+        metavar="TIME",
+        help=f"replay so long before, to know what was under way (default: {LOOK_BACK})",
+    )
+    parser.add_argument("--all", action="store_true", help="fold nothing that is alike, and leave no line out")
+    parser.add_argument(
+        "--config", type=Path, default=default_config(), metavar="FILE", help="the site file (default: %(default)s)"
+    )
+    add_recording(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trace."""
+    if (options.id is None) == (options.rule is None or options.about is None):
+        complain(["give the ID of an event or alarm, or else --rule and --about"])
+        return 2
+    try:
+        site = load_as_run(options.config)
+        found = opened(options, site)
+        bench = of_site(site)
+    except ConfigError as error:
+        complain(str(error).splitlines())
+        return EX_CONFIG
+    except RecordingError as error:
+        complain([str(error)])
+        return EX_NO
+    try:
+        asked = _asked(options, site, found)
+        if isinstance(asked, str):
+            complain([asked])
+            return EX_NO
+        return _traced(options, bench, found, asked)
+    finally:
+        bench.close()
+
+
+def _asked(options: argparse.Namespace, site: SiteFile, found: Opened) -> Asked | str:
+    """What is asked, or why that cannot be answered."""
+    at_us = at(options.at, found.span.last_us, found.span.last_us)
+    if options.id is None:
+        if all(rule.name != options.rule for rule in site.rule):
+            return (
+                f"no rule is named {options.rule!r}; there are: {', '.join(rule.name for rule in site.rule) or 'none'}"
+            )
+        return Asked(None, options.rule, options.about, at_us)
+    directory = event_directory(options, site)
+    journal = EventSpan(directory)
+    told = journal.event(options.id) or journal.alarm(options.id, None if options.at is None else at_us)
+    if told is None:
+        return f"{options.id}: neither an event nor an alarm of {directory} has this id; ask with --rule and --about"
+    return Asked(told, told.rule, told.subject, told.at_us)
+
+
+def _traced(options: argparse.Namespace, bench: Workbench, found: Opened, asked: Asked) -> int:
+    from_us, to_us = asked.at_us - options.within, asked.at_us + options.within + 1
+    last_us = asked.at_us + SETTLE_US if asked.told is not None else to_us
+    window = Window(from_us - options.look_back, from_us, to_us, last_us)
+    tracer = Tracer(bench, asked.rule, [asked.about])
+    batches = 0
+    for batch in found.recording.batches(window.read_from_us, window.read_to_us):
+        tracer.step(batch)
+        batches += 1
+    say(head_lines(found, window, batches))
+    text = TraceText(bench.site, tracer.trace, tracer.rules, found.recording, is_all=options.all)
+    if asked.told is None:
+        say(text.why_not(tracer.rules[0], tracer.about, from_us, to_us))
+        return 0
+    same = [
+        each.told for each in tracer.trace.outcomes() if each.told.id == asked.told.id and _is_same(each.told, asked)
+    ]
+    if same:
+        say(text.why(same[-1]))
+        return 0
+    say(_not_again(tracer, asked, text, from_us, to_us))
+    return EX_NO
+
+
+def _is_same(told: Event | Alarm, asked: Asked) -> bool:
+    if isinstance(told, Alarm) and isinstance(asked.told, Alarm):
+        return told.state == asked.told.state and told.since_us == asked.told.since_us
+    return isinstance(told, Event) == isinstance(asked.told, Event)
+
+
+def _not_again(tracer: Tracer, asked: Asked, text: TraceText, from_us: int, to_us: int) -> Iterator[str]:
+    """It happened, and does not when it is replayed: the rule was another then, or what it rests on is older."""
+    assert asked.told is not None  # who calls has seen to it
+    yield title(asked.told)
+    yield (
+        f"happened at {time_text(asked.at_us)}, and does not happen in the replay: the rule was another then, or it "
+        "rests on what came before the part that was replayed (--look-back)"
+    )
+    yield from text.as_told(asked.told)
+    if tracer.rules:
+        yield from text.why_not(tracer.rules[0], tracer.about, from_us, to_us)

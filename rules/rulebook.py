@@ -1,0 +1,130 @@
+"""The rules of a site, compiled and indexed: by kind of item, and by the value of a field that they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from gateway.config.models import SiteFile
+from rules.chooser import Chooser
+from rules.item import Item
+from rules.planned import planned_times
+from rules.shapes.catalogue import shape_of
+from rules.shapes.hold import Hold
+from rules.shapes.match import Match
+from rules.shapes.ordered import Intake, Ordered
+from rules.shapes.prepared import Preparation, Prepared, preparation_of
+from rules.shapes.shape import Cause
+from rules.state import State, Table
+from rules.tables.table import Tables
+from rules.vocabulary import Fields
+
+Prompt = Match | Hold
+"""A rule that judges items as they arrive."""
+Judge = Callable[[Fields, Cause], None]
+
+
+class Rulebook:
+    """All rules.
+
+    Attributes:
+        shapes: by their numbers; prompt: those that judge items as they arrive; ordered: in the order of event time.
+        audiences: the rules that look at each kind of item.
+        figures: the fields of their events that are points of their own, by rule.
+    """
+
+    def __init__(self, site: SiteFile, state: State, tables: Tables) -> None:
+        """Compile the rules, which look things up in these tables.
+
+        Raises:
+            ExpressionError: a rule's condition cannot be used; `rules.check.faults` names all of them beforehand.
+        """
+        self.shapes = [shape_of(rule, number, state) for number, rule in enumerate(site.rule)]
+        self.prompt: list[Prompt] = []
+        self.ordered: list[Ordered] = []
+        self.audiences: dict[str, Audience] = {}
+        planned = planned_times(site)
+        for shape in self.shapes:
+            preparation = preparation_of(shape.rule, tables, planned)
+            if isinstance(shape, Ordered):
+                self.ordered.append(shape)
+                if preparation is not None:
+                    shape.prepare(preparation)
+                for intake in shape.intakes:
+                    self._audience(intake.on).add_input(shape, intake)
+            else:
+                self.prompt.append(shape)
+                shape.lookups = preparation.lookups if preparation is not None else None
+                self._audience(shape.on).add_prompt(shape, preparation)
+        self.figures = {rule.name: list(dict.fromkeys(rule.figures)) for rule in site.rule if rule.figures}
+        self.owners = {shape.owner: shape for shape in self.shapes}
+
+    def takes(self, on: str) -> bool:
+        """Whether any rule looks at items of this kind."""
+        return on in self.audiences
+
+    def _audience(self, on: str) -> Audience:
+        return self.audiences.setdefault(on, Audience())
+
+
+class _Judging(NamedTuple):
+    """A rule that judges items as they arrive; `states`, unless None: only while it has some."""
+
+    judge: Judge
+    states: Table[Any] | None
+
+
+class _Input(NamedTuple):
+    """An input of a rule that takes items in the order of event time."""
+
+    shape: Ordered
+    intake: Intake
+
+
+class _Concerned(NamedTuple):
+    prompts: list[_Judging]
+    inputs: list[_Input]
+
+
+class Audience:
+    """The rules that look at one kind of item. Those that ask for a text are found by it."""
+
+    def __init__(self) -> None:
+        self._rules: Chooser[_Judging | _Input, _Concerned] = Chooser(_sorted_out)
+
+    def add_prompt(self, shape: Prompt, preparation: Preparation | None) -> None:
+        """Add a rule, and what items go through before it looks at them."""
+        judge = shape.judge if preparation is None else Prepared(shape, preparation).judge
+        self._rules.add((_Judging(judge, None), shape.asked_first), (_Judging(judge, shape.rows), shape.asked))
+
+    def add_input(self, shape: Ordered, intake: Intake) -> None:
+        """Add an input of a rule."""
+        self._rules.add((_Input(shape, intake), intake.asked))
+
+    def show(self, fields: Fields, cause: Cause) -> bool:
+        """Have an item judged by the rules that do so at once; whether another wants it in its turn."""
+        prompts, inputs = self._rules.of(fields)
+        for judge, states in prompts:
+            if states is None or states.rows:
+                judge(fields, cause)
+        for _, intake in inputs:  # noqa: SIM110 - any() over a generator costs twice as much
+            if intake.may_want(fields):
+                return True
+        return False
+
+    def takers(self, item: Item) -> list[tuple[Ordered, Intake, str, Item]]:
+        """The rules that take an item, the input it is to them, its key there, and how they see it.
+
+        In the order of rules, and of the inputs of each: one item may be several of them.
+        """
+        takers = []
+        for shape, intake in self._rules.of(item.fields).inputs:
+            if (taken := intake.taken(item)) is not None:
+                takers.append((shape, intake, *taken))
+        return takers
+
+
+def _sorted_out(found: list[_Judging | _Input]) -> _Concerned:
+    return _Concerned(
+        [each for each in found if isinstance(each, _Judging)], [each for each in found if isinstance(each, _Input)]
+    )
