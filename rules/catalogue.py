@@ -18,11 +18,11 @@ from gateway.contract.quantities import PHASES, UNITS
 from gateway.contract.schema import CHANNELS, Sent, as_json
 from gateway.contract.topics import ROOT
 from rules.anatomy import makes
-from rules.emitted import ALWAYS, Emitted, Known
+from rules.checking.emitted import ALWAYS, Emitted, Known
+from rules.language.vocabulary import BUILT_IN, FIELDS, RAW
 from rules.packs import PACKS
 from rules.testing.files import find, site_of
 from rules.testing.models import load_cases
-from rules.vocabulary import BUILT_IN, FIELDS, RAW
 
 PAGE: Final = Path("docs/reference/catalogue.md")
 PROGRAMS: Final = Path("docs/reference/catalogue.json")

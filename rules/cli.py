@@ -28,21 +28,22 @@ from gateway.credentials import credential
 from gateway.event_journal import EventJournal
 from gateway.health import Health
 from gateway.identity import Identities, identities_of
-from rules.alarm_desk import AlarmDesk
 from rules.commands.catalogue import COMMANDS, add_commands
-from rules.database import Database
-from rules.database_file import RulesDatabaseError
+from rules.daemon.alarm_desk import AlarmDesk
+from rules.daemon.database import Database
+from rules.daemon.database_file import RulesDatabaseError
+from rules.daemon.metrics import RulesCollector
+from rules.daemon.pipeline import NS_PER_US, Pipeline
+from rules.daemon.rule_reload import RuleReloader, stamps_of
+from rules.daemon.runner import Runner
+from rules.daemon.threads import DatabaseThreads
 from rules.engine import Engine
 from rules.expansion import load_as_run
 from rules.list_file import RefusedError
-from rules.metrics import RulesCollector
 from rules.orders import Orders
 from rules.outputs import Sink
 from rules.own_events import REGISTRY_REFUSED, RULES_REFUSED, TABLE_REFUSED
-from rules.pipeline import NS_PER_US, Pipeline
 from rules.reload import Stamps, Watcher
-from rules.rule_reload import RuleReloader, stamps_of
-from rules.runner import Runner
 from rules.sinks.directory import open_directory
 from rules.sinks.formats import exporter_of
 from rules.sinks.influxdb import open_sink
@@ -55,7 +56,6 @@ from rules.things.file import RegistryError
 from rules.things.registry import Registry
 from rules.things.reload import Reloader
 from rules.things.source import ChangingError, Stamp, empty, load, stamp_of
-from rules.threads import DatabaseThreads
 
 EX_SOFTWARE: Final = 70  # sysexits.h: systemd starts us again
 EX_CONFIG: Final = 78  # sysexits.h: it does not, the file must change first

@@ -46,7 +46,7 @@ class Engine:
         tables: what rules look things up in; they may be replaced between two steps.
 
     Raises:
-        ExpressionError: a rule's condition cannot be used; `rules.check.faults` names all of them beforehand.
+        ExpressionError: a rule's condition cannot be used; `rules.checking.check.faults` names all of them beforehand.
     """
 
     def __init__(self, site: SiteFile, things: Things, tables: Tables | None = None) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from gateway.config import ConfigError
 from gateway.config.load import load_site
 from gateway.config.models import SiteFile
-from rules import check, packs
+from rules import packs
+from rules.checking import check
 
 
 def as_run(site: SiteFile) -> SiteFile:

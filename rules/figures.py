@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 
 from gateway.contract.events import Event
+from rules.language.vocabulary import event_fields
 from rules.outputs import Point
 from rules.points import REMAINDERS
-from rules.vocabulary import event_fields
 
 
 def figure_points(event: Event, names: Iterable[str], site: str) -> list[Point]:

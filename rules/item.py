@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from gateway.contract.events import Evidence, Scalar
-from rules.vocabulary import Value
+from rules.language.vocabulary import Value
 
 MOST_POINTS = 16
 """Read points named in joined evidence at most."""

@@ -18,8 +18,8 @@ from typing import Final
 from gateway.config.models import SiteFile
 from gateway.config.rules import LookUp, RuleHead
 from gateway.contract.events import Scalar
+from rules.language.vocabulary import Fields
 from rules.tables.table import Table, Tables
-from rules.vocabulary import Fields
 
 FOUND: Final = "found"
 VERSION: Final = "version"

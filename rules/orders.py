@@ -16,11 +16,11 @@ from gateway.config.rules import Order
 from gateway.contract.commands import FINAL, Command, Outcome, as_outcome, fields_of, is_signed, signed
 from gateway.contract.events import Event, event_id
 from gateway.contract.topics import Topics
-from rules.expressions import Expression
+from rules.language.expressions import Expression
+from rules.language.vocabulary import FIELDS, event_fields
+from rules.language.vocabulary import fields_of as fields_of_item
 from rules.outputs import Outputs
 from rules.own_events import OwnAlarms
-from rules.vocabulary import FIELDS, event_fields
-from rules.vocabulary import fields_of as fields_of_item
 
 ORDER_FAILED: Final = "order_failed"
 ANSWER_WITHIN_US: Final = 30_000_000

@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 
 from gateway.contract.batches import ReadingBatch, SignalBatch, StatusBatch
+from rules.language.vocabulary import signal_value
 from rules.outputs import Point
 from rules.presence.reorder import LEAST_DBM, SLICE_US, Cell, Source
 from rules.state import Table
-from rules.vocabulary import signal_value
 
 Tags = tuple[tuple[str, str], ...]
 

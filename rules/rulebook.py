@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gateway.config.models import SiteFile
-from rules.chooser import Chooser
 from rules.item import Item
+from rules.language.chooser import Chooser
+from rules.language.vocabulary import Fields
 from rules.planned import planned_times
 from rules.shapes.catalogue import shape_of
 from rules.shapes.hold import Hold
@@ -17,7 +18,6 @@ from rules.shapes.prepared import Preparation, Prepared, preparation_of
 from rules.shapes.shape import Cause
 from rules.state import State, Table
 from rules.tables.table import Tables
-from rules.vocabulary import Fields
 
 Prompt = Match | Hold
 """A rule that judges items as they arrive."""
@@ -37,7 +37,7 @@ class Rulebook:
         """Compile the rules, which look things up in these tables.
 
         Raises:
-            ExpressionError: a rule's condition cannot be used; `rules.check.faults` names all of them beforehand.
+            ExpressionError: a condition cannot be used; `rules.checking.check.faults` names all of them beforehand.
         """
         self.shapes = [shape_of(rule, number, state) for number, rule in enumerate(site.rule)]
         self.prompt: list[Prompt] = []

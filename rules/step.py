@@ -16,6 +16,15 @@ from rules.energy.points import Made
 from rules.figures import figure_points
 from rules.gateways import GatewayState, counted_us
 from rules.item import Item
+from rules.language.vocabulary import (
+    Fields,
+    card_fields,
+    event_fields,
+    read_fields,
+    reading_fields,
+    signal_fields,
+    status_fields,
+)
 from rules.outputs import Outputs
 from rules.points import reading_points, signal_points, status_point
 from rules.presence.happening import Happening
@@ -26,15 +35,6 @@ from rules.shapes.match import Match
 from rules.shapes.ordered import Ordered
 from rules.shapes.shape import Cause
 from rules.things.naming import Naming
-from rules.vocabulary import (
-    Fields,
-    card_fields,
-    event_fields,
-    read_fields,
-    reading_fields,
-    signal_fields,
-    status_fields,
-)
 
 HISTORICAL_US: Final = 60_000_000
 """An item that is older than this when its batch arrives comes from some device's buffer: too late to act upon."""

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 
 from gateway.config import ConfigError
-from rules import check
+from rules.checking import check
 from rules.commands.saying import EX_CONFIG, EX_NO, add_site_file, complain, say, several, site_file
 from rules.expansion import load_as_run
 

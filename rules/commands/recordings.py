@@ -10,7 +10,7 @@ from gateway.config.load import state_directory
 from gateway.config.models import JournalSink, SiteFile
 from gateway.recording import Recording, RecordingError, Span
 from gateway.where import time_text
-from rules.replay import Window
+from rules.explaining.replay import Window
 
 SETTLE_US = 600_000_000
 """How far beyond a window is read: what happened in it may become known later."""

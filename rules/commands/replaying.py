@@ -27,9 +27,9 @@ from rules.commands.recordings import (
 from rules.commands.saying import EX_CONFIG, EX_NO, add_site_file, complain, say, site_file
 from rules.commands.times import a_duration, a_time, at
 from rules.expansion import load_as_run
-from rules.replay import Difference, Replayed, Told, Window, difference, happened, replay
+from rules.explaining.replay import Difference, Replayed, Told, Window, difference, happened, replay
+from rules.explaining.trace_lines import outcome_line
 from rules.testing.workbench import of_site
-from rules.trace_lines import outcome_line
 
 
 def add(parser: argparse.ArgumentParser) -> None:

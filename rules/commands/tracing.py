@@ -25,11 +25,11 @@ from rules.commands.recordings import (
 from rules.commands.saying import EX_CONFIG, EX_NO, complain, default_config, say
 from rules.commands.times import a_duration, a_time, at
 from rules.expansion import load_as_run
-from rules.replay import Window
+from rules.explaining.replay import Window
+from rules.explaining.trace_lines import title
+from rules.explaining.trace_text import TraceText
+from rules.explaining.tracing import Tracer
 from rules.testing.workbench import Workbench, of_site
-from rules.trace_lines import title
-from rules.trace_text import TraceText
-from rules.tracing import Tracer
 
 WITHIN: Final = "60s"
 

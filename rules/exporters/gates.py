@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from gateway.config.gate_exports import GateExport, Load
 from gateway.contract.events import Event
 from gateway.tag_facts import container_number
+from rules.language.vocabulary import Fields, Value, event_fields
 from rules.packs.port.gate import TRANSACTION
-from rules.vocabulary import Fields, Value, event_fields
 
 OPEN: Final = "open"
 FREIGHT_CONTAINER: Final = "U"

@@ -13,9 +13,9 @@ import msgspec
 
 from gateway.config.rules import HoldRule, NoData
 from gateway.contract.events import Evidence
+from rules.language.vocabulary import Fields, series_of
 from rules.shapes.shape import MOST_KEYS, Cause, Clock, Raised, Shape, alarm_of
 from rules.state import State
-from rules.vocabulary import Fields, series_of
 
 PERIODIC: Final = frozenset({"read", "reading"})
 """Items that come again and again while all is well; only their silence can be missing data."""

@@ -16,9 +16,9 @@ import msgspec
 
 from gateway.config.rules import MatchRule
 from gateway.contract.events import Scalar
+from rules.language.vocabulary import Fields, series_of
 from rules.shapes.shape import MOST_KEYS, Cause, Clock, Raised, Shape, alarm_of
 from rules.state import State
-from rules.vocabulary import Fields, series_of
 
 STANDING: Final = frozenset({"reading", "signal", "status"})
 """Items that say what is, until the next one; all others say what happened."""

@@ -11,14 +11,14 @@ from msgspec.structs import replace
 from gateway.config.rules import AlarmSettings, Input, LookUp, OrderedHead, Outcome, SessionRule
 from gateway.contract.events import Alarm, Event, Scalar, event_id
 from rules.alarms import Policy, Source, policy_of
-from rules.chooser import texts_asked
-from rules.expressions import Expression, Test, asked_of, conjuncts
 from rules.item import Item, joined
+from rules.language.chooser import texts_asked
+from rules.language.expressions import Expression, Test, asked_of, conjuncts
+from rules.language.vocabulary import FIELDS, Fields, fields_of
 from rules.lookups import LookUps, is_looked_up
 from rules.shapes.prepared import Preparation
 from rules.shapes.shape import Raised, alarm_of, fingerprint
 from rules.state import State, Table
-from rules.vocabulary import FIELDS, Fields, fields_of
 
 _CARRIED: Final = ("kind", "class")
 _NOTHING: Final[Mapping[str, LookUp]] = {}

@@ -20,11 +20,11 @@ from msgspec.structs import replace
 from gateway.config.rules import AntiPassback, Outcome, PairRule
 from gateway.contract.events import Event, Scalar, event_id
 from rules.item import Item, joined
+from rules.language.vocabulary import Fields
 from rules.shapes.ordered import Intake, Ordered, Timers, Turn
 from rules.shapes.pair_area import Areas, PairRow, Place, row_of, where_of
 from rules.shapes.roles import Roles
 from rules.state import State
-from rules.vocabulary import Fields
 
 NOBODY: Final = ""
 """The key of the last reset's row, and of the timer that looks for what is to be forgotten; no item has it."""

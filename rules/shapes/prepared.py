@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gateway.config.rules import RuleHead
-from rules.expressions import asked_of
+from rules.language.expressions import asked_of
+from rules.language.vocabulary import Fields, identity_of
 from rules.lookups import LookUps, is_looked_up
 from rules.planned import PlannedTime
 from rules.tables.table import Tables
-from rules.vocabulary import Fields, identity_of
 
 if TYPE_CHECKING:
     from rules.shapes.hold import Hold

@@ -21,13 +21,13 @@ from msgspec.structs import replace
 from gateway.config.rules import SessionRule
 from gateway.contract.events import Event, Evidence, Scalar
 from rules.item import Item, joined
+from rules.language.vocabulary import RAW, Fields
 from rules.shapes.ordered import Ordered, Timers, Turn
 from rules.shapes.session_fields import fields_of_session
 from rules.shapes.session_parts import Collector, Heard, PartRow, role_of, with_evidence
 from rules.shapes.session_tell import Tellings
 from rules.shapes.session_verdicts import Verdicts
 from rules.state import State
-from rules.vocabulary import RAW, Fields
 
 MOST_RECENT: Final = 256
 """Items with parts that a closed key keeps at most; of more, the oldest are let go."""

@@ -8,10 +8,10 @@ from typing import Final
 
 from gateway.config.rules import Part, Pick, SessionRule
 from gateway.contract.events import Scalar
-from rules.expressions import Expression
-from rules.grammar import ExpressionError
+from rules.language.expressions import Expression
+from rules.language.grammar import ExpressionError
+from rules.language.vocabulary import FIELDS, Fields, fields_of
 from rules.shapes.session_tell import faults_of_tellings, types_told
-from rules.vocabulary import FIELDS, Fields, fields_of
 
 Types = Callable[[str], Mapping[str, str]]
 """The fields of a kind of item, or of an event type, with their types."""

@@ -13,7 +13,7 @@ from gateway.config.rules import Part, Pick
 from gateway.contract.events import Evidence, Scalar
 from gateway.tag_facts import container_number
 from rules.item import Item, joined
-from rules.vocabulary import Fields, Value
+from rules.language.vocabulary import Fields, Value
 
 MOST_VALUES: Final = 64
 """Different values of one part that are voted on; a further one takes the place of that with the fewest votes."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.config.rules import Telling
-from rules.expressions import Expression
-from rules.grammar import ExpressionError
-from rules.vocabulary import Fields
+from rules.language.expressions import Expression
+from rules.language.grammar import ExpressionError
+from rules.language.vocabulary import Fields
 
 _SHOWN: Final = 120
 

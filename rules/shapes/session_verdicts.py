@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gateway.config.rules import Decision
-from rules.expressions import Expression
-from rules.vocabulary import Fields
+from rules.language.expressions import Expression
+from rules.language.vocabulary import Fields
 
 MOST_REASONS_TEXT: Final = 1000
 """Characters of all reasons together; how many more there are is told instead."""

@@ -11,10 +11,10 @@ import msgspec
 from gateway.config.rules import RuleBase, RuleHead
 from gateway.contract.events import Alarm, Event, Evidence, Scalar, event_id
 from rules.alarms import Source, policy_of
-from rules.chooser import texts_asked
-from rules.expressions import Expression, Test
+from rules.language.chooser import texts_asked
+from rules.language.expressions import Expression, Test
+from rules.language.vocabulary import FIELDS, Fields, fields_of, identity_of
 from rules.lookups import LookUps
-from rules.vocabulary import FIELDS, Fields, fields_of, identity_of
 
 MOST_KEYS: Final = 200_000
 """States of one rule at most: about 100 MB. Items of further keys are counted and raise nothing."""

@@ -7,9 +7,9 @@ from typing import Final
 from gateway.config.sinks import ALL, OF_EVENTS, Format, Sending
 from gateway.contract.events import Alarm, Event
 from rules.alarms import CLEARED, RAISED
-from rules.expressions import Expression
-from rules.operations import Test
-from rules.vocabulary import Fields, event_fields
+from rules.language.expressions import Expression
+from rules.language.operations import Test
+from rules.language.vocabulary import Fields, event_fields
 
 ACKNOWLEDGED: Final = "acknowledged"
 ALARM_FIELDS: Final = {

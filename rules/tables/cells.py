@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from rules.grammar import INT_MAX, INT_MIN
+from rules.language.grammar import INT_MAX, INT_MIN
 from rules.tables.table import Cell
 
 MOST_TEXT: Final = 200

@@ -9,11 +9,11 @@ from typing import Final
 from gateway.config.models import SiteFile
 from gateway.config.rules import LookUpTable, Rule, SessionRule
 from rules.anatomy import inputs
-from rules.emitted import Emitted, Known
+from rules.checking.emitted import Emitted, Known
+from rules.language.vocabulary import FIELDS, fields_of
 from rules.lookups import FOUND, RESERVED, VERSION, type_of
 from rules.shapes.session_fields import TAKEN, fields_of_session
 from rules.tables.listing import key_type
-from rules.vocabulary import FIELDS, fields_of
 
 MOST_COLUMNS: Final = 32
 """Columns of a table at most: what is looked up travels in every event that used it."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rules.grammar import INT_MAX, INT_MIN
+from rules.language.grammar import INT_MAX, INT_MIN
 from rules.list_file import SHOWN_FAULTS, RefusedError
 from rules.tables.cells import MOST_TEXT, SHOWN
 from rules.tables.table import Cell

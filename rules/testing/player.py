@@ -25,8 +25,8 @@ from gateway.contract.batches import (
 )
 from gateway.contract.events import Alarm, Event
 from gateway.contract.quantities import UNITS
+from rules.checking.site_names import names_of
 from rules.outputs import Outputs
-from rules.site_names import names_of
 from rules.testing.models import Given, PassageStep, ReadStep
 from rules.testing.workbench import Workbench, card_name
 

@@ -20,9 +20,9 @@ from gateway.event_history import EventHistory
 from gateway.mqtt import session
 from rules.expansion import load_as_run
 from tests.gateway.config.test_any_file import toml
-from tests.rules.daemon import TAGS, Daemon, traffic
 from tests.rules.edge import TOPICS, Edge, listening, until
 from tests.rules.every_shape import SHAPES, every_shape
+from tests.rules.rules_daemon import TAGS, Daemon, traffic
 from tests.rules.test_engine import POINTS
 from tests.rules.test_engine import traffic as muddle
 from tests.support.broker import Broker, running_broker

@@ -11,8 +11,8 @@ from pathlib import Path
 from gateway.contract.events import Alarm, decode_alarm
 from gateway.event_history import EventHistory
 from rules.own_events import RULES_REFUSED
-from tests.rules.daemon import Daemon, traffic
 from tests.rules.edge import TOPICS, Edge, listening, until
+from tests.rules.rules_daemon import Daemon, traffic
 from tests.support.broker import running_broker
 
 RULE = '[[rule]]\nname = "{name}"\nshape = "match"\non = "arrived"\nwhen = "{when}"\n'

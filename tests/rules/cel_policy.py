@@ -19,7 +19,7 @@ from typing import Final
 import cel
 from hypothesis import strategies as st
 
-from rules.vocabulary import Fields
+from rules.language.vocabulary import Fields
 
 KINDS: Final = {
     "name": "string",

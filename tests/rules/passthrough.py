@@ -11,11 +11,11 @@ from gateway.contract.batches import Batch, ReadBatch, SignalBatch, TagRead
 from gateway.contract.events import Alarm, Event, Evidence, event_id
 from gateway.event_journal import EventJournal
 from gateway.health import Health
-from rules.database import Database
+from rules.daemon.database import Database
+from rules.daemon.pipeline import Judge, Pipeline
+from rules.daemon.threads import DatabaseThreads
 from rules.outputs import Outputs, Sink
-from rules.pipeline import Judge, Pipeline
 from rules.sinks.journal import JournalSink
-from rules.threads import DatabaseThreads
 
 EPC = "3034257BF7194E4000001A85"
 NOW_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z

@@ -11,8 +11,8 @@ from gateway.contract.measurements import MEASUREMENTS
 from gateway.contract.quantities import UNITS
 from gateway.contract.schema import CHANNELS
 from rules.catalogue import PAGE, PROGRAMS, catalogue, documents, page
+from rules.language.vocabulary import BUILT_IN, RAW
 from rules.packs import PACKS
-from rules.vocabulary import BUILT_IN, RAW
 
 ROOT = Path(__file__).parents[2]
 WORDS = {"string", "int", "double", "bool", "any", "list"}

@@ -23,8 +23,8 @@ from gateway.contract.ledger import decode_rules_ledger
 from gateway.event_history import EventHistory
 from readers.tagdata.cards import CardIdentity
 from rules.cli import EX_CONFIG, EX_SOFTWARE
-from tests.rules.daemon import TAGS, Daemon, epc, traffic
 from tests.rules.edge import TOPICS, Edge, listening, until
+from tests.rules.rules_daemon import TAGS, Daemon, epc, traffic
 from tests.rules.things.registries import IDENTITIES, KEY
 from tests.support.broker import Broker, running_broker
 from tests.support.card_readers import CANARY, leaks

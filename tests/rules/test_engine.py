@@ -349,7 +349,7 @@ def test_events_of_one_batch_are_bounded_for_rules_on_rules(monkeypatch: pytest.
 def test_the_engine_knows_no_clock_no_network_and_no_file() -> None:
     program = (
         "import sys; import rules.engine;"
-        "from rules import engine, state, points, vocabulary, expressions, grammar;"
+        "from rules import engine, state, points; from rules.language import vocabulary, expressions, grammar;"
         "import rules.presence.tracker, rules.shapes.hold, rules.shapes.match, rules.shapes.shape;"
         "names = [n for n in sys.modules if n.startswith('rules.')];"
         "banned = ('asyncio', 'socket', 'time', 'sqlite3', 'threading', 'aiomqtt', 'random', 'os');"

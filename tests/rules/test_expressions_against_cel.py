@@ -3,9 +3,9 @@ from __future__ import annotations
 import cel
 from hypothesis import event, given, settings
 
-from rules.expressions import Expression
-from rules.grammar import ExpressionError
-from rules.vocabulary import Fields
+from rules.language.expressions import Expression
+from rules.language.grammar import ExpressionError
+from rules.language.vocabulary import Fields
 from tests.rules.cel_policy import (
     HOSTILE_ITEMS,
     KINDS,

@@ -5,9 +5,9 @@ from pathlib import Path
 from gateway.config.models import Site, SiteFile
 from gateway.config.rules import LookUp, MatchRule
 from gateway.contract.events import Scalar
+from rules.language.vocabulary import Fields
 from rules.lookups import LookUps, is_looked_up, lookup_fields
 from rules.tables.table import Tables
-from rules.vocabulary import Fields
 from tests.rules.tables.desk import COLUMNS, Listed, settings
 
 TRUCKS = Listed(("company", "bay", "released"), {"T-1": ("Maier", 3, False), 7: (None, 1, None)}, "c0ffee")

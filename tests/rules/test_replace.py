@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config.models import SiteFile, Zone
 from gateway.config.rules import AbsenceRule, AlarmSettings, HoldRule, Input, MatchRule, RateRule, SequenceRule
-from rules.grammar import ExpressionError
+from rules.language.grammar import ExpressionError
 from tests.rules.play import Play, site, us
 
 ALARM = AlarmSettings()

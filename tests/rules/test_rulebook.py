@@ -7,13 +7,13 @@ import pytest
 from gateway.config.rules import AlarmSettings, HoldRule, Input, LookUp, MatchRule, NoData, PairRule, RateRule, Rule
 from gateway.contract.events import Alarm, Event, Evidence
 from rules.alarms import Source
-from rules.grammar import ExpressionError
 from rules.item import Item
+from rules.language.grammar import ExpressionError
+from rules.language.vocabulary import Fields
 from rules.rulebook import Rulebook
 from rules.shapes.shape import Cause
 from rules.state import State
 from rules.tables.table import Tables
-from rules.vocabulary import Fields
 from tests.rules.play import site
 
 EVIDENCE = Evidence(gateway="edge-1", epoch=1, sequence_from=1, sequence_to=1)

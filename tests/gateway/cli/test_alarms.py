@@ -15,7 +15,7 @@ from gateway.contract.batches import Signal, SignalBatch, encode
 from gateway.contract.topics import Topics
 from gateway.mqtt import session
 from tests.gateway.cli.command import site_file, tagwharf
-from tests.rules.daemon import START_US, Daemon
+from tests.rules.rules_daemon import START_US, Daemon
 from tests.support.broker import Broker, free_port, running_broker
 
 KEYS = {"anna": "0123456789abcdef" * 2, "ben": "fedcba9876543210" * 2}

@@ -9,7 +9,7 @@ from gateway.config.load import load_site
 from gateway.config.models import JournalSink
 from gateway.recording import RecordingError
 from rules.commands.recordings import add_recording, event_directory, head_lines, opened
-from rules.replay import Window
+from rules.explaining.replay import Window
 from tests.rules.recorded import START_US, recorded, site_file
 
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.config.rules import AlarmSettings, MatchRule
 from gateway.contract.batches import Batch, ReadingBatch
 from gateway.contract.events import Event
-from rules.check import faults
+from rules.checking.check import faults
 from rules.energy import books
 from rules.energy.books import Books
 from rules.energy.segment import MOST_SPREAD_US

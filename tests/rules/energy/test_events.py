@@ -4,7 +4,7 @@ import pytest
 
 from gateway.contract.batches import TickBatch
 from rules.energy.events import BOOK_EVENTS, BOOK_FIELDS, book_event
-from rules.vocabulary import BUILT_IN, fields_of
+from rules.language.vocabulary import BUILT_IN, fields_of
 
 BATCH = TickBatch(gateway="edge-1", epoch=7, sequence=9, device="edge-1", received_at_us=1, watched=[])
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.config.gate_exports import CodecoExport, Load
 from gateway.contract.events import Scalar
 from rules.exporters.gates import gate_passage, kilograms_of, load_of, local_time, text_of
-from rules.vocabulary import Fields
+from rules.language.vocabulary import Fields
 from tests.rules.exporters.gate_events import AT_US, transaction
 
 SETTINGS = {"un_location": "DEHAM", "sender": "A", "receiver": "B", "terminal": "CTA"}

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config.models import Site, SiteFile
 from gateway.config.rules import AlarmSettings, MatchRule
-from rules.check import faults
+from rules.checking.check import faults
 from tests.rules.machines.hall import Hall, Keeper, site
 from tests.rules.play import Play
 

@@ -17,7 +17,7 @@ from gateway.config.rules import (
     SetRule,
     Window,
 )
-from rules.grammar import ExpressionError
+from rules.language.grammar import ExpressionError
 from rules.shapes.absence import Absence
 from rules.shapes.catalogue import Shape, shape_of
 from rules.shapes.hold import Hold

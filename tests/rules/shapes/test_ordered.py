@@ -4,7 +4,7 @@ import pytest
 
 from gateway.config.rules import AbsenceRule, AlarmSettings, Input, OrderedHead, RateRule, SequenceRule, Window
 from gateway.contract.events import event_id
-from rules.grammar import ExpressionError
+from rules.language.grammar import ExpressionError
 from rules.shapes.ordered import Intake, Ordered
 from rules.state import State
 from tests.rules.play import EPC, OTHER, Play, site, us

@@ -9,9 +9,9 @@ import pytest
 from gateway.config.models import RulesSettings, SiteFile, Zone
 from gateway.config.rules import AlarmSettings, Close, Decision, Input, Outcome, Part, SessionRule, Verdict
 from gateway.contract.events import Event
-from rules.check import faults
+from rules.checking.check import faults
 from rules.engine import Engine
-from rules.grammar import ExpressionError
+from rules.language.grammar import ExpressionError
 from rules.shapes import session
 from rules.shapes.session import Session
 from rules.shapes.session_fields import session_faults

@@ -6,9 +6,9 @@ import pytest
 from gateway.config.rules import Part, Pick
 from gateway.contract.events import Evidence
 from rules.item import Item
+from rules.language.vocabulary import Value
 from rules.shapes import session_parts
 from rules.shapes.session_parts import MOST_TEXT, Collector, PartRow, with_evidence
-from rules.vocabulary import Value
 
 GOOD, OTHER = "CSQU3054383", "MSKU1234565"
 

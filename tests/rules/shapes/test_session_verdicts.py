@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.config.rules import Decision, Verdict
-from rules.grammar import ExpressionError
+from rules.language.grammar import ExpressionError
 from rules.shapes.session_verdicts import MOST_REASONS_TEXT, Decided, Verdicts
 
 TYPES = {"weight": "double", "missing_count": "int"}

@@ -17,7 +17,7 @@ from gateway.config.models import SiteFile
 from gateway.config.rules import AlarmSettings, Input, Report, SetRule
 from gateway.contract.batches import Batch
 from gateway.contract.events import Event
-from rules.check import faults
+from rules.checking.check import faults
 from rules.engine import Engine
 from rules.outputs import Outputs
 from rules.shapes import sets

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.config.rules import AlarmSettings, MatchRule
 from gateway.contract.events import Evidence, event_id
-from rules.grammar import ExpressionError
+from rules.language.grammar import ExpressionError
 from rules.shapes.shape import Raised, Shape, alarm_of, fingerprint
 
 

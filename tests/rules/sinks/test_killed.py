@@ -14,8 +14,8 @@ from gateway.config.models import SiteFile
 from gateway.contract.ledger import decode_rules_ledger
 from gateway.event_history import EventHistory
 from rules.cli import EX_CONFIG, latency_sink
-from tests.rules.daemon import TAGS, Daemon, traffic
 from tests.rules.edge import Edge, until
+from tests.rules.rules_daemon import TAGS, Daemon, traffic
 from tests.support.broker import Broker, running_broker
 from tests.support.webhook_receiver import SECRET, Act, Receiver, Reply, received
 

@@ -10,10 +10,10 @@ from gateway.config.models import WebhookSink as Settings
 from gateway.config.sinks import DirectorySink as DirectorySettings
 from gateway.contract.batches import encode
 from gateway.contract.ledger import PointAccount
-from rules.database import Database
+from rules.daemon.database import Database
+from rules.daemon.pipeline import Pipeline
 from rules.outputs import Sink
 from rules.own_events import SINK_STOPPED
-from rules.pipeline import Pipeline
 from rules.sinks.directory import DirectorySink
 from rules.sinks.letters import Clerk
 from rules.sinks.webhook import WebhookSink

@@ -6,7 +6,8 @@ from typing import Any
 
 from gateway.config.models import Site, SiteFile
 from gateway.config.rules import PackUse, Rule
-from rules import check, packs
+from rules import packs
+from rules.checking import check
 
 
 def site(*, name: str = "power", energy: dict[str, Any] | None = None, **settings: Any) -> SiteFile:

@@ -7,7 +7,7 @@ import pytest
 from gateway.config.energy import DemandKind, MeterWatch
 from gateway.config.rules import PackUse
 from rules import packs
-from rules.site_names import warnings
+from rules.checking.site_names import warnings
 from tests.rules.packs.power.rooms import fault, rules, site
 
 PRICE = {"name": "industry", "valid_from": "2026-01-01", "per_kwh": {"total": 0.7}}

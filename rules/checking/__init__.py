@@ -1,0 +1,1 @@
+"""What is wrong with rules, found when their file is loaded."""
