@@ -26,7 +26,7 @@ BATCHES = 60
 
 def desk(url: str, **more: object) -> WebhookSink:
     settings = Settings.model_validate(
-        {"kind": "webhook", "name": "desk", "url": url, "events": ["*"], "timeout_s": 0.5, **more}
+        {"kind": "webhook", "name": "desk", "url": url, "events": ["*"], "timeout_s": 10, **more}
     )
     return WebhookSink(settings, clerk=Clerk(settings, site="port"), keys=(KEY,))
 
