@@ -5,9 +5,10 @@ Each is told when it begins and when it ends, and not with every poll.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from readers.bus import Ask, NoReplyError
 from readers.driver import Report
 from readers.errors import FrameError
 from readers.observations import Condition, DeviceInfo, Rejected, Severity, Watching
@@ -103,3 +104,16 @@ class LineTeller:
             "speed and parity"
         )
         self._report(Condition("line_silent", active=True, severity=Severity.FAULT, detail=detail))
+
+
+def noting_silence(ask: Ask, silent: Callable[[str], None]) -> Ask:
+    """The same question, and the meter is told of its silence: it may have answered an order while left alone."""
+
+    async def ask_and_note() -> bool | None:
+        try:
+            return await ask()
+        except NoReplyError as error:
+            silent(str(error))
+            raise
+
+    return ask_and_note

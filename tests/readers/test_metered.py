@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
+import pytest
+
+from readers.bus import NoReplyError
 from readers.errors import FrameError
-from readers.metered import MOST_UNKNOWN, LineTeller, MeterTeller
+from readers.metered import MOST_UNKNOWN, LineTeller, MeterTeller, noting_silence
 from readers.observations import Condition, DeviceInfo, Observation, Rejected, Severity, Watching
 
 SILENT = Condition("meter_silent", active=True, severity=Severity.FAULT, detail="no reply", source="m-1")
@@ -90,3 +96,21 @@ def test_a_dead_line_is_told_once_for_all_its_meters() -> None:
     line.heard()
     line.heard()
     assert said[1:] == [Condition("line_silent", active=False)]
+
+
+def test_a_question_without_a_reply_is_noted_and_stays_without_one() -> None:
+    told: list[str] = []
+
+    async def answers(*, reply: bool | None) -> bool | None:
+        if reply is None:
+            raise NoReplyError("no reply within 0.5 s")
+        return reply
+
+    async def main() -> None:
+        assert await noting_silence(partial(answers, reply=True), told.append)()
+        assert told == []
+        with pytest.raises(NoReplyError):
+            await noting_silence(partial(answers, reply=None), told.append)()
+
+    asyncio.run(main())
+    assert told == ["no reply within 0.5 s"]

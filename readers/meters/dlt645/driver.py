@@ -8,13 +8,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from readers.bus import Ask, Bus, NoReplyError, Poll, Rank
+from readers.bus import Ask, Bus, Poll, Rank
 from readers.codecs.dlt645_events import KINDS
 from readers.codecs.dlt645_orders import Key
 from readers.control import Attempt, ControlPoint, Order, Shown
 from readers.driver import DriverSpec, Kind, LineDefaults, Parity, Port, Report
 from readers.errors import LinkError
-from readers.metered import LineTeller
+from readers.metered import LineTeller, noting_silence
 from readers.meters.dlt645.clock import ClockWatch
 from readers.meters.dlt645.control import Relays, is_done, key_of
 from readers.meters.dlt645.events import EventWatch
@@ -136,16 +136,20 @@ class _Session:
             else:
                 for item in ITEMS[what]:
                     self._add(meter, what, partial(meter.read, item))
-        self.bus.add(Poll(meter.name, Rank.ENERGY, _AGAIN_S, _noted(meter, meter.prove), _NEVER_S, is_probe=True))
+        self.bus.add(
+            Poll(meter.name, Rank.ENERGY, _AGAIN_S, noting_silence(meter.prove, meter.silent), _NEVER_S, is_probe=True)
+        )
         if self._settings.backfill_days:
             back_fill = BackFill(meter, self._settings.read)
-            ask = _noted(meter, partial(self._fill, meter.name))
+            ask = noting_silence(partial(self._fill, meter.name), meter.silent)
             poll = Poll(meter.name, Rank.BACKFILL, _AGAIN_S, ask, _NEVER_S)
             self._back_fills[meter.name] = back_fill, poll
             self.bus.add(poll)
 
     def _add(self, meter: Meter, what: Read, ask: Ask) -> Poll:
-        poll = Poll(meter.name, RANKS[what], self._settings.period_s(what), _noted(meter, ask), self._now_s())
+        poll = Poll(
+            meter.name, RANKS[what], self._settings.period_s(what), noting_silence(ask, meter.silent), self._now_s()
+        )
         self.bus.add(poll)
         return poll
 
@@ -181,19 +185,6 @@ class _Session:
         del name, reason  # the meter was told already
         if self.bus.all_silent:
             self._teller.silent()
-
-
-def _noted(meter: Meter, ask: Ask) -> Ask:
-    """The same question, and the meter knows of its silence: it may have answered an order while it was left alone."""
-
-    async def ask_and_note() -> bool | None:
-        try:
-            return await ask()
-        except NoReplyError as error:
-            meter.silent(str(error))
-            raise
-
-    return ask_and_note
 
 
 def _probe(settings: Dlt645Settings) -> int:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from readers.bus import Ask, Bus, NoReplyError, Poll, Rank
+from readers.bus import Ask, Bus, Poll, Rank
 from readers.codecs.dlt698_data import Oad
 from readers.driver import DriverSpec, Kind, LineDefaults, Parity, Port, Report
-from readers.metered import LineTeller
+from readers.metered import LineTeller, noting_silence
 from readers.meters.dlt698.items import ITEMS, RANKS, Read
 from readers.meters.dlt698.line import Line
 from readers.meters.dlt698.meter import Kept, Meter
@@ -86,16 +86,18 @@ class _Session:
         for what, watch in ((Read.STATUS, StatusWatch), (Read.EVENTS, EventWatch), (Read.CLOCK, ClockWatch)):
             if what in settings.read:
                 self._add(meter, RANKS[what], settings.period_s(what), watch(meter).ask)
-        self.bus.add(Poll(meter.name, Rank.ENERGY, _AGAIN_S, _noted(meter, meter.prove), _NEVER_S, is_probe=True))
+        self.bus.add(
+            Poll(meter.name, Rank.ENERGY, _AGAIN_S, noting_silence(meter.prove, meter.silent), _NEVER_S, is_probe=True)
+        )
         if settings.backfill_days:
             back_fill = BackFill(meter, settings.read)
-            ask = _noted(meter, partial(self._fill, meter.name))
+            ask = noting_silence(partial(self._fill, meter.name), meter.silent)
             poll = Poll(meter.name, Rank.BACKFILL, _AGAIN_S, ask, _NEVER_S)
             self._back_fills[meter.name] = back_fill, poll
             self.bus.add(poll)
 
     def _add(self, meter: Meter, rank: Rank, every_s: float, ask: Ask) -> None:
-        self.bus.add(Poll(meter.name, rank, every_s, _noted(meter, ask), self._now_s()))
+        self.bus.add(Poll(meter.name, rank, every_s, noting_silence(ask, meter.silent), self._now_s()))
 
     async def _fill(self, name: str) -> bool:
         back_fill, poll = self._back_fills[name]
@@ -121,19 +123,6 @@ class _Session:
         del name, reason  # the meter was told already
         if self.bus.all_silent:
             self._teller.silent()
-
-
-def _noted(meter: Meter, ask: Ask) -> Ask:
-    """The same question, and the meter knows of its silence."""
-
-    async def ask_and_note() -> bool | None:
-        try:
-            return await ask()
-        except NoReplyError as error:
-            meter.silent(str(error))
-            raise
-
-    return ask_and_note
 
 
 def _probe(settings: Dlt698Settings) -> Oad:
