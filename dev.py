@@ -6,6 +6,7 @@
     python3 dev.py check                             lint, format, types, import contracts, spelling, generated files
     python3 dev.py bench [--only NAME] [--json FILE] the numbers of docs/explanation/performance.md
     python3 dev.py fuzz [--for SECONDS] [NAME ...]   every codec under a coverage-guided fuzzer
+    python3 dev.py pictures [--out DIR]              the pictures in the docs (needs influxd and chromium)
     python3 dev.py run ARGS...                       `tagwharf ARGS...` in the environment made here
     python3 dev.py wheel                             build the wheel and run a short demonstration from it alone
     python3 dev.py lock                              renew requirements.lock (needs uv)
@@ -118,6 +119,11 @@ def fuzz(arguments: list[str]) -> int:
     return _call("python", "-m", "tests.fuzz", *arguments)
 
 
+def pictures(arguments: list[str]) -> int:
+    """Take the pictures of the boards and of the console's pages."""
+    return _call("python", "-m", "tests.pictures", *arguments)
+
+
 def run(arguments: list[str]) -> int:
     """Run the `tagwharf` command."""
     return _call("tagwharf", *arguments)
@@ -168,7 +174,7 @@ def lock(arguments: list[str]) -> int:
 
 
 JOBS: dict[str, Callable[[list[str]], int]] = {
-    job.__name__: job for job in (demo, test, check, bench, fuzz, run, wheel, lock)
+    job.__name__: job for job in (demo, test, check, bench, fuzz, pictures, run, wheel, lock)
 }
 
 

@@ -26,6 +26,7 @@ NAMES: Final = (
     "energy_week",
     "rules",
     "rule_states",
+    "history",
 )
 
 

@@ -12,18 +12,18 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.book_tables import BOOK_COLUMNS, BOOK_SCHEMA, widen
+from gateway.book_tables import BOOK_SCHEMA, widen
 from gateway.bulk_sql import insert_many
+from gateway.event_tables import SCHEMA, TABLES
 from gateway.logs import get_log
+from gateway.rollup_tables import complete, seal
 
 VERSION: Final = 1
 US_PER_DAY: Final = 86_400_000_000
-NS_PER_DAY: Final = US_PER_DAY * 1_000
 OPEN_FILES: Final = 3  # today, yesterday while late data comes, tomorrow while a clock is ahead
 CHECKED_BYTES: Final = 64 << 20  # a larger day is not read through when it is opened: that would take seconds
 WAL_BYTES: Final = 16 << 20
@@ -33,119 +33,6 @@ Value = str | int | float | bytes | None
 Row = Sequence[Value]
 Rows = Mapping[str, Sequence[Row]]
 """Rows by table, each in the order of the table's columns; the first column is the time that decides the day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table: its columns, and how much of its time column makes a day. `replace`: a new row replaces its like."""
-
-    columns: tuple[str, ...]
-    per_day: int
-    replace: bool = False
-
-
-TABLES: Final[dict[str, Table]] = {
-    "events": Table(
-        (
-            *("at_us", "id", "type", "subject", "name", "zone", "from_zone", "read_point", "direction", "rule"),
-            *("device", "gateway", "epoch", "sequence_from", "sequence_to", "body"),
-        ),
-        US_PER_DAY,
-        replace=True,
-    ),
-    "alarms": Table(
-        ("at_us", "id", "state", "rule", "severity", "subject", "since_us", "message", "body"),
-        US_PER_DAY,
-        replace=True,
-    ),
-    "readings": Table(
-        (
-            *("at_ns", "meter", "quantity", "unit", "phase", "tariff", "value", "exact", "obis", "quality"),
-            "meter_time_us",
-        ),
-        NS_PER_DAY,
-    ),
-    "read_rates": Table(
-        (
-            *("at_ns", "device", "antenna_port", "read_point", "reads", "unique_tags", "rssi_mean_dbm"),
-            *("rssi_max_dbm", "watched_s"),
-        ),
-        NS_PER_DAY,
-    ),
-    "signals": Table(("at_ns", "device", "signal", "unit", "value", "text", "state"), NS_PER_DAY),
-    "device_status": Table(
-        ("at_ns", "device", "driver", "state", "reason", "heard", "reconnects", "clock_offset_us"), NS_PER_DAY
-    ),
-    "tag_reads": Table(
-        (
-            *("seen_at_us", "gateway", "epoch", "sequence", "item", "device", "antenna_port", "read_point", "epc"),
-            *("rssi_dbm", "count", "first_seen_at_us", "pc_bits", "tid", "user_memory", "phase_deg", "doppler_hz"),
-            "channel_index",
-        ),
-        US_PER_DAY,
-    ),
-    **{name: Table(columns, NS_PER_DAY, replace=True) for name, columns in BOOK_COLUMNS.items()},
-}
-
-SCHEMA: Final = """
-CREATE TABLE events (
-    at_us INTEGER NOT NULL, id TEXT PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL, name TEXT, zone TEXT,
-    from_zone TEXT, read_point TEXT, direction TEXT, rule TEXT, device TEXT, gateway TEXT NOT NULL,
-    epoch INTEGER NOT NULL, sequence_from INTEGER NOT NULL, sequence_to INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE INDEX events_by_time ON events (at_us);
-CREATE INDEX events_by_subject ON events (subject, at_us);
-CREATE INDEX events_by_name ON events (name COLLATE NOCASE, at_us) WHERE name IS NOT NULL;
-CREATE TABLE alarms (
-    at_us INTEGER NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, rule TEXT NOT NULL, severity TEXT NOT NULL,
-    subject TEXT NOT NULL, since_us INTEGER NOT NULL, message TEXT NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (id, at_us, state));
-CREATE INDEX alarms_by_time ON alarms (at_us);
-CREATE TABLE readings (
-    at_ns INTEGER NOT NULL, meter TEXT NOT NULL, quantity TEXT NOT NULL, unit TEXT NOT NULL, phase TEXT NOT NULL,
-    tariff TEXT NOT NULL, value REAL, exact TEXT, obis TEXT, quality TEXT, meter_time_us INTEGER,
-    PRIMARY KEY (meter, quantity, phase, tariff, at_ns)) WITHOUT ROWID;
-CREATE TABLE reading_minutes (
-    minute_us INTEGER NOT NULL, meter TEXT NOT NULL, quantity TEXT NOT NULL, phase TEXT NOT NULL,
-    tariff TEXT NOT NULL, n INTEGER NOT NULL, total REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL,
-    last REAL NOT NULL, last_ns INTEGER NOT NULL,
-    PRIMARY KEY (meter, quantity, phase, tariff, minute_us)) WITHOUT ROWID;
-CREATE TABLE reading_latest (
-    at_ns INTEGER NOT NULL, meter TEXT NOT NULL, quantity TEXT NOT NULL, unit TEXT NOT NULL, phase TEXT NOT NULL,
-    tariff TEXT NOT NULL, value REAL, exact TEXT, obis TEXT, quality TEXT, meter_time_us INTEGER,
-    PRIMARY KEY (meter, quantity, phase, tariff)) WITHOUT ROWID;
-CREATE TRIGGER readings_to_minutes AFTER INSERT ON readings WHEN new.value IS NOT NULL BEGIN
-    INSERT INTO reading_minutes VALUES (new.at_ns / 60000000000 * 60000000, new.meter, new.quantity, new.phase,
-        new.tariff, 1, new.value, new.value, new.value, new.value, new.at_ns)
-    ON CONFLICT DO UPDATE SET n = n + 1, total = total + excluded.total, low = min(low, excluded.low),
-        high = max(high, excluded.high), last = iif(excluded.last_ns >= last_ns, excluded.last, last),
-        last_ns = max(last_ns, excluded.last_ns);
-END;
-CREATE TRIGGER readings_to_latest AFTER INSERT ON readings BEGIN
-    INSERT INTO reading_latest VALUES (new.at_ns, new.meter, new.quantity, new.unit, new.phase, new.tariff,
-        new.value, new.exact, new.obis, new.quality, new.meter_time_us)
-    ON CONFLICT DO UPDATE SET at_ns = excluded.at_ns, unit = excluded.unit, value = excluded.value,
-        exact = excluded.exact, obis = excluded.obis, quality = excluded.quality,
-        meter_time_us = excluded.meter_time_us WHERE excluded.at_ns >= at_ns;
-END;
-CREATE TABLE read_rates (
-    at_ns INTEGER NOT NULL, device TEXT NOT NULL, antenna_port TEXT NOT NULL, read_point TEXT NOT NULL,
-    reads INTEGER, unique_tags INTEGER, rssi_mean_dbm REAL, rssi_max_dbm REAL, watched_s REAL,
-    PRIMARY KEY (at_ns, device, antenna_port, read_point)) WITHOUT ROWID;
-CREATE TABLE signals (
-    at_ns INTEGER NOT NULL, device TEXT NOT NULL, signal TEXT NOT NULL, unit TEXT NOT NULL, value REAL, text TEXT,
-    state INTEGER, PRIMARY KEY (device, signal, at_ns)) WITHOUT ROWID;
-CREATE TABLE device_status (
-    at_ns INTEGER NOT NULL, device TEXT NOT NULL, driver TEXT NOT NULL, state TEXT, reason TEXT, heard INTEGER,
-    reconnects INTEGER, clock_offset_us INTEGER, PRIMARY KEY (device, at_ns)) WITHOUT ROWID;
-CREATE TABLE tag_reads (
-    seen_at_us INTEGER NOT NULL, gateway TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
-    item INTEGER NOT NULL, device TEXT NOT NULL, antenna_port INTEGER NOT NULL, read_point TEXT NOT NULL,
-    epc TEXT NOT NULL, rssi_dbm REAL, count INTEGER, first_seen_at_us INTEGER, pc_bits INTEGER, tid TEXT,
-    user_memory TEXT, phase_deg REAL, doppler_hz REAL, channel_index INTEGER,
-    PRIMARY KEY (gateway, epoch, sequence, item)) WITHOUT ROWID;
-CREATE INDEX tag_reads_by_epc ON tag_reads (epc, seen_at_us);
-CREATE INDEX tag_reads_by_time ON tag_reads (seen_at_us);
-"""
 
 
 class RefusedRow(NamedTuple):
@@ -227,6 +114,8 @@ class EventJournal:
         today = now_us // US_PER_DAY
         if self._kept_on_day != today:
             self.drop_old_days()
+            for day in [day for day in self._open if day < today]:
+                self._close_day(day)
             self._kept_on_day = today
         oldest, newest = (now_us - self._keep_us) // US_PER_DAY, today + 1
         by_day: dict[int, dict[str, list[Row]]] = {}
@@ -250,7 +139,7 @@ class EventJournal:
         """Delete the files of days that are older than what is kept, damaged ones too; returns their names."""
         oldest = day_name((self._now_us() - self._keep_us) // US_PER_DAY)
         for day in [day for day in self._open if day_name(day) < oldest]:
-            self._close_day(day)
+            self._close_day(day, seals=False)
         dropped = sorted(path.name for path in self._directory.glob("events-????-??-??.db*") if path.name < oldest)
         for name in dropped:
             (self._directory / name).unlink(missing_ok=True)
@@ -267,7 +156,7 @@ class EventJournal:
         try:
             return self._transact(day, tables)
         except sqlite3.Error as error:
-            self._close_day(day)
+            self._close_day(day, seals=False)
             if not is_damage(error):
                 raise
             self._set_aside(day, error)
@@ -302,9 +191,16 @@ class EventJournal:
         self._open[day] = connection  # the last used comes last
         return connection
 
-    def _close_day(self, day: int) -> None:
+    def _close_day(self, day: int, *, seals: bool = True) -> None:
         connection = self._open.pop(day, None)
-        if connection is not None:
+        if connection is None:
+            return
+        try:
+            if seals and day < self._now_us() // US_PER_DAY:
+                seal(connection)
+        except sqlite3.Error as error:
+            self._log.warning("event_day_not_sealed", file=day_name(day), error=error)  # answered from its minutes
+        finally:
             connection.close()
 
     def _set_aside(self, day: int, error: sqlite3.Error) -> None:
@@ -338,6 +234,7 @@ def _open(path: Path) -> sqlite3.Connection:
             _check_version(path, version)
         connection.executescript(BOOK_SCHEMA)
         widen(connection)
+        complete(connection)
     except BaseException:
         connection.close()
         raise

@@ -4,6 +4,7 @@
     raised ──► its condition ends ──► ended ──► a person clears it ──► cleared       with `latch`
                ended ──► the condition returns ──► raised: the same alarm, told anew, acknowledged no longer
     raised or ended ──► nobody acknowledges it in time ──► escalated: louder, once
+                        a person escalates it ──► one severity louder, acknowledged no longer
 
 Pure, and part of the engine's state. Times are those of the gateway that raised the alarm, but for what a person did.
 """
@@ -134,8 +135,8 @@ class AlarmBook:
             told.append(self._tell(row, severity=louder, escalated=True, at_us=clock_us))
         return told
 
-    def order(self, order: AlarmOrder, holders: Mapping[str, Holder]) -> Answer:
-        """A person ordered this; `holders` are the rules by the owners of their state."""
+    def order(self, order: AlarmOrder, holders: Mapping[str, Holder], clocks: Mapping[str, int]) -> Answer:
+        """A person ordered this; `holders` are the rules by the owners of their state, `clocks` those of gateways."""
         row = self.rows.rows.get(order.alarm)
         if row is None:
             return Answer(None, "unknown", "no such alarm stands; its condition ended, or somebody cleared it")
@@ -145,8 +146,10 @@ class AlarmBook:
         answer = answered(row.alarm, order)
         if answer.alarm is not None:
             self.rows.dirty.add(order.alarm)
-            row.alarm = answer.alarm
-            if answer.alarm.acknowledged_by is not None:
+            before, row.alarm = row.alarm, answer.alarm
+            if order.action == "escalate":
+                self._plan_anew(row, clocks, was_seen=before.acknowledged_by is not None)
+            elif row.alarm.acknowledged_by is not None:
                 row.due_us = None
             if answer.alarm.state == CLEARED:
                 self.rows.drop(order.alarm)
@@ -223,7 +226,7 @@ class AlarmBook:
         is_louder = before.escalated and not was_seen
         severity = alarm.severity
         if is_louder:
-            severity = max(severity, row.policy.escalate_to, key=_LOUDNESS.__getitem__)
+            severity = max(severity, before.severity, key=_LOUDNESS.__getitem__)
         now = (severity, alarm.message, alarm.fields)
         if not has_returned and now == (before.severity, before.message, before.fields):
             return None
@@ -236,6 +239,7 @@ class AlarmBook:
             evidence=alarm.evidence,
             ended=False,
             escalated=is_louder,
+            escalated_by=before.escalated_by if is_louder else None,
             acknowledged_at_us=None if was_seen else before.acknowledged_at_us,
             acknowledged_by=None if was_seen else before.acknowledged_by,
             at_us=alarm.at_us,
@@ -255,6 +259,13 @@ class AlarmBook:
             row.due_us = clock_us + row.policy.within_us
             heapq.heappush(self._timers.setdefault(row.gateway, []), (row.due_us, row.alarm.id))
 
+    def _plan_anew(self, row: Standing, clocks: Mapping[str, int], *, was_seen: bool) -> None:
+        """A person escalated it: its time to acknowledge goes on, or begins again, while it could be louder still."""
+        if _LOUDNESS[row.alarm.severity] >= _LOUDNESS[row.policy.escalate_to]:
+            row.due_us = None
+        elif was_seen and row.gateway in clocks:
+            self._plan(row, clocks[row.gateway])
+
 
 def policy_of(settings: AlarmSettings | None) -> Policy:
     """What the site file asks for an alarm."""
@@ -268,9 +279,14 @@ def policy_of(settings: AlarmSettings | None) -> Policy:
 def answered(alarm: Alarm, order: AlarmOrder) -> Answer:
     """What an order makes of an alarm that stands, when nothing is against it."""
     changes: dict[str, object] = {"at_us": _after(alarm, order.at_us)}
+    if order.action == "escalate":
+        if (louder := _LOUDNESS[alarm.severity] + 1) == len(_LOUDNESS):
+            return Answer(None, "loudest", f"it is {alarm.severity} already; go and tell somebody")
+        changes |= {"severity": list(_LOUDNESS)[louder], "escalated": True, "escalated_by": order.by}
+        changes |= {"acknowledged_at_us": None, "acknowledged_by": None}
     if order.comment:
         changes |= {"comment": order.comment, "comment_by": order.by}
-    if order.action != "comment" and alarm.acknowledged_by is None:
+    if order.action in {"acknowledge", "clear"} and alarm.acknowledged_by is None:
         changes |= {"acknowledged_at_us": order.at_us, "acknowledged_by": order.by}
     if order.action == "clear":
         changes |= {"state": CLEARED, "message": f"{alarm.message}: cleared by {order.by}"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from gateway.config.models import SiteFile
@@ -17,6 +17,7 @@ from rules.shapes.ordered import Intake, Ordered
 from rules.shapes.prepared import Preparation, Prepared, preparation_of
 from rules.shapes.shape import Cause
 from rules.state import State, Table
+from rules.stopwatch import ENGINE, Stopwatch
 from rules.tables.table import Tables
 
 Prompt = Match | Hold
@@ -58,10 +59,17 @@ class Rulebook:
                 self._audience(shape.on).add_prompt(shape, preparation)
         self.figures = {rule.name: list(dict.fromkeys(rule.figures)) for rule in site.rule if rule.figures}
         self.owners = {shape.owner: shape for shape in self.shapes}
+        self._timed: tuple[Stopwatch, dict[str, Audience]] | None = None
 
     def takes(self, on: str) -> bool:
         """Whether any rule looks at items of this kind."""
         return on in self.audiences
+
+    def timed(self, watch: Stopwatch) -> dict[str, Audience]:
+        """The audiences, which tell this stopwatch whose turn it was."""
+        if self._timed is None or self._timed[0] is not watch:
+            self._timed = watch, {on: TimedAudience(audience, watch) for on, audience in self.audiences.items()}
+        return self._timed[1]
 
     def _audience(self, on: str) -> Audience:
         return self.audiences.setdefault(on, Audience())
@@ -72,6 +80,7 @@ class _Judging(NamedTuple):
 
     judge: Judge
     states: Table[Any] | None
+    name: str
 
 
 class _Input(NamedTuple):
@@ -87,24 +96,27 @@ class _Concerned(NamedTuple):
 
 
 class Audience:
-    """The rules that look at one kind of item. Those that ask for a text are found by it."""
+    """The rules that look at one kind of item. Those that ask for a text are found by it: `rules` finds them."""
 
     def __init__(self) -> None:
-        self._rules: Chooser[_Judging | _Input, _Concerned] = Chooser(_sorted_out)
+        self.rules: Chooser[_Judging | _Input, _Concerned] = Chooser(_sorted_out)
 
     def add_prompt(self, shape: Prompt, preparation: Preparation | None) -> None:
         """Add a rule, and what items go through before it looks at them."""
         judge = shape.judge if preparation is None else Prepared(shape, preparation).judge
-        self._rules.add((_Judging(judge, None), shape.asked_first), (_Judging(judge, shape.rows), shape.asked))
+        name = shape.rule.name
+        self.rules.add(
+            (_Judging(judge, None, name), shape.asked_first), (_Judging(judge, shape.rows, name), shape.asked)
+        )
 
     def add_input(self, shape: Ordered, intake: Intake) -> None:
         """Add an input of a rule."""
-        self._rules.add((_Input(shape, intake), intake.asked))
+        self.rules.add((_Input(shape, intake), intake.asked))
 
     def show(self, fields: Fields, cause: Cause) -> bool:
         """Have an item judged by the rules that do so at once; whether another wants it in its turn."""
-        prompts, inputs = self._rules.of(fields)
-        for judge, states in prompts:
+        prompts, inputs = self.rules.of(fields)
+        for judge, states, _ in prompts:
             if states is None or states.rows:
                 judge(fields, cause)
         for _, intake in inputs:  # noqa: SIM110 - any() over a generator costs twice as much
@@ -112,16 +124,52 @@ class Audience:
                 return True
         return False
 
-    def takers(self, item: Item) -> list[tuple[Ordered, Intake, str, Item]]:
+    def takers(self, item: Item) -> Iterable[tuple[Ordered, Intake, str, Item]]:
         """The rules that take an item, the input it is to them, its key there, and how they see it.
 
         In the order of rules, and of the inputs of each: one item may be several of them.
         """
         takers = []
-        for shape, intake in self._rules.of(item.fields).inputs:
+        for shape, intake in self.rules.of(item.fields).inputs:
             if (taken := intake.taken(item)) is not None:
                 takers.append((shape, intake, *taken))
         return takers
+
+
+class TimedAudience(Audience):
+    """The same rules in the same order, on a stopwatch. Finding them is the engine's time."""
+
+    def __init__(self, audience: Audience, watch: Stopwatch) -> None:
+        super().__init__()
+        self.rules = audience.rules
+        self._watch = watch
+
+    def show(self, fields: Fields, cause: Cause) -> bool:
+        """See `Audience.show`."""
+        lap = self._watch.lap
+        prompts, inputs = self.rules.of(fields)
+        lap(ENGINE)
+        for judge, states, name in prompts:
+            if states is None or states.rows:
+                judge(fields, cause)
+                lap(name, 1)
+        for shape, intake in inputs:
+            is_wanted = intake.may_want(fields)
+            lap(shape.rule.name)
+            if is_wanted:
+                return True
+        return False
+
+    def takers(self, item: Item) -> Iterator[tuple[Ordered, Intake, str, Item]]:
+        """See `Audience.takers`; what is done with each before the next is asked for is that rule's time."""
+        lap = self._watch.lap
+        inputs = self.rules.of(item.fields).inputs
+        lap(ENGINE)
+        for shape, intake in inputs:
+            taken = intake.taken(item)
+            if taken is not None:
+                yield shape, intake, *taken
+            lap(shape.rule.name, int(taken is not None))
 
 
 def _sorted_out(found: list[_Judging | _Input]) -> _Concerned:

@@ -34,6 +34,7 @@ from rules.sequencer import Due
 from rules.shapes.match import Match
 from rules.shapes.ordered import Ordered
 from rules.shapes.shape import Cause
+from rules.stopwatch import ENGINE, Stopwatch
 from rules.things.naming import Naming
 
 HISTORICAL_US: Final = 60_000_000
@@ -43,7 +44,10 @@ MOST_EVENTS: Final = 10_000
 
 
 class Step:
-    """One batch, and what it leads to. To the ordered rules it is the turn at which they act, see `Turn`."""
+    """One batch, and what it leads to. To the ordered rules it is the turn at which they act, see `Turn`.
+
+    With a stopwatch, it says whose time it was: at the end of what a rule does, and before it whatever came between.
+    """
 
     def __init__(
         self,
@@ -56,9 +60,12 @@ class Step:
         batch: Batch,
         *,
         is_historical: bool,
+        watch: Stopwatch | None = None,
     ) -> None:
         self._site = site
         self._rulebook = rulebook
+        self._audiences = rulebook.audiences if watch is None else rulebook.timed(watch)
+        self._watch = watch
         self._alarms = alarms
         self._naming = naming
         self._gateways = gateways
@@ -114,7 +121,10 @@ class Step:
             due_us, number, key = heapq.heappop(timers)
             shape = shapes[number]
             assert not isinstance(shape, Ordered)  # those have a line of their own
-            shape.wake(key, due_us, self.cause())
+            cause = self.cause()
+            self._lap(ENGINE)
+            shape.wake(key, due_us, cause)
+            self._lap(shape.rule.name)
             self._drain()
 
     def items(self, booked: Made | None) -> None:
@@ -161,9 +171,11 @@ class Step:
             if isinstance(found, Due):
                 shape = rulebook.shapes[found.rule]
                 assert isinstance(shape, Ordered)  # the others have timers of their own
+                self._lap(ENGINE)
                 shape.wake(found.key, found.due_us, self)
+                self._lap(shape.rule.name)
             else:
-                audience = rulebook.audiences.get(found.on)  # none, when the rule that wanted it is gone
+                audience = self._audiences.get(found.on)  # none, when the rule that wanted it is gone
                 for ordered, intake, key, item in audience.takers(found) if audience is not None else ():
                     ordered.take(intake.role, key, item, self)
             self._drain()
@@ -173,10 +185,14 @@ class Step:
         """The present is reached: raise the alarms that began in a backlog and still stand."""
         for prompt in self._rulebook.prompt:
             if isinstance(prompt, Match) and prompt.untold:
+                self._lap(ENGINE)
                 prompt.catch_up(self.cause())
+                self._lap(prompt.rule.name)
         for ordered in self._rulebook.ordered:
             if ordered.untold:
+                self._lap(ENGINE)
                 ordered.catch_up(self.gateway, self)
+                self._lap(ordered.rule.name)
 
     def forget(self) -> bool:
         """Once a minute of the gateway's time, let go of what rules keep about subjects not seen for long."""
@@ -190,8 +206,14 @@ class Step:
             if shape.on not in {"reading", "signal", "status"} and shape.rows.rows:
                 cause = self.cause()
                 cause.at_us = self.clock_us
+                self._lap(ENGINE)
                 shape.forget(before_us, cause)
+                self._lap(shape.rule.name)
         return True
+
+    def _lap(self, owner: str) -> None:
+        if self._watch is not None:
+            self._watch.lap(owner)
 
     def _reads(self, batch: ReadBatch) -> None:
         cause, things = self.cause(), self._naming.registry
@@ -227,7 +249,7 @@ class Step:
 
     def _show(self, on: str, fields: Fields, cause: Cause) -> None:
         """Show one item to the prompt rules, and have it wait for the others if one of them wants it."""
-        audience = self._rulebook.audiences[on]
+        audience = self._audiences[on]
         if audience.show(fields, cause):
             self._wait(on, fields, cause, min(cause.at_us, self.clock_us))
 
@@ -239,7 +261,7 @@ class Step:
 
     def _drain(self) -> None:
         """Show events to the rules on them, until they make no more."""
-        queue, audiences = self._queue, self._rulebook.audiences
+        queue, audiences = self._queue, self._audiences
         cause: Cause | None = None
         while queue:
             event, known_us = queue.popleft()

@@ -23,8 +23,8 @@ LINE_MOST: Final = 600
 
 alarms = typer.Typer(
     name="alarms",
-    help="See the alarms that stand, and acknowledge, comment or clear one. Exit codes: 0 done; 69 the broker is away; "
-    "75 no outcome came, look at `alarms list`; 77 refused, nothing was done.",
+    help="See the alarms that stand, and acknowledge, comment, escalate or clear one. Exit codes: 0 done; 69 the "
+    "broker is away; 75 no outcome came, look at `alarms list`; 77 refused, nothing was done.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -88,6 +88,20 @@ def comment_on(
 ) -> None:
     """Write something to it; it replaces the comment before."""
     _order(config, person, key_file, "comment", alarm, comment, as_json)
+
+
+@alarms.command()
+def escalate(
+    *,
+    alarm: AlarmArgument,
+    person: PersonOption,
+    comment: CommentOption = "",
+    key_file: KeyOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Make it one severity louder; it is acknowledged no longer, so that somebody else sees to it."""
+    _order(config, person, key_file, "escalate", alarm, comment, as_json)
 
 
 @alarms.command()
@@ -156,7 +170,8 @@ def _line(alarm: Alarm) -> str:
     from gateway.logs import clean
     from gateway.where import time_text
 
-    marks = "".join([", escalated" if alarm.escalated else "", ", ended" if alarm.ended else ""])
+    by = f" by {alarm.escalated_by}" if alarm.escalated_by else ""
+    marks = "".join([f", escalated{by}" if alarm.escalated else "", ", ended" if alarm.ended else ""])
     parts = [
         f"{alarm.id}  {alarm.severity}{marks}  since {time_text(alarm.since_us)}  {alarm.rule} {alarm.subject}",
         alarm.message,

@@ -157,9 +157,10 @@ def audit(
     import msgspec
 
     from gateway.config.load import load_site, state_directory
-    from gateway.control.audit import AuditError, records, verify
+    from gateway.control.audit import AuditError, audit_directory, records, verify
 
-    directory = state_directory(load_site(config))
+    site = load_site(config)
+    directory = audit_directory(state_directory(site), site.site.gateway)
     try:
         if only_verify:
             found = verify(directory, [_receipt(text) for text in receipt or []])

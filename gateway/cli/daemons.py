@@ -45,7 +45,7 @@ def registry(context: typer.Context) -> None:
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 def rules(context: typer.Context) -> None:
-    """Work on rules: `tagwharf rules check | test | trace | replay | simulate ...`; each has `--help`."""
+    """Work on rules: `tagwharf rules check | list | test | trace | replay | simulate ...`; each has `--help`."""
     _become("rules", *context.args)
 
 

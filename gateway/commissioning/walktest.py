@@ -5,9 +5,9 @@ Pure: observations and the time go in, lines and a report come out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from statistics import median
+from enum import StrEnum
 from typing import Any, Final
 
 from gateway.logs import clean
@@ -20,6 +20,37 @@ MOST_TAGS: Final = 10_000  # distinct tags that are told apart, each antenna
 WEAKEST_DBM: Final = -75.0
 STRONGEST_DBM: Final = -35.0
 US_PER_S: Final = 1_000_000
+RSSI_LEAST_DBM: Final = -200
+RSSI_MOST_DBM: Final = 100
+"""What lies beyond is counted as these: a reader that lies about strengths must not fill the memory."""
+WEAK_DBM: Final = -68.0
+"""A median below leaves little over the -75 to -80 dBm at which fixed readers lose a tag that turns or gets wet."""
+PATCHY_SHARE: Final = 0.5
+"""Heard in fewer of the seconds from the first read to the last."""
+
+
+class Verdict(StrEnum):
+    """What to make of an antenna after a walk, the worst first."""
+
+    NOT_WATCHED = "not_watched"
+    SILENT = "silent"
+    WEAK = "weak"
+    PATCHY = "patchy"
+    GOOD = "good"
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        return _TEXTS[self]
+
+
+_TEXTS: Final = {
+    Verdict.NOT_WATCHED: "not being read",
+    Verdict.SILENT: "heard nothing",
+    Verdict.WEAK: "weak",
+    Verdict.PATCHY: "with gaps",
+    Verdict.GOOD: "good",
+}
 
 
 @dataclass(slots=True)
@@ -30,6 +61,8 @@ class AntennaTally:
         reads_by_second: air reads by second of the test; strongest_by_second: the strongest read of it, dBm.
         strengths: how often each whole dBm was heard.
         last_rssi_dbm: of the newest read that said it.
+        best: the strongest read, dBm, and its second.
+        longest_silence: between two reads: after which second, and for how many.
     """
 
     antenna_port: int
@@ -41,6 +74,9 @@ class AntennaTally:
     strengths: dict[int, int] = field(default_factory=dict)
     last_rssi_dbm: float | None = None
     is_watched: bool = False
+    best: tuple[float, int] | None = None
+    longest_silence: tuple[int, int] = (0, 0)
+    _last_second: int | None = None
 
     def take(self, epc: bytes, count: int, rssi_dbm: float | None, second: int) -> None:
         """Count one row of reads."""
@@ -49,10 +85,15 @@ class AntennaTally:
             self.tags.add(epc)
         if second <= MOST_SECONDS:
             self.reads_by_second[second] = self.reads_by_second.get(second, 0) + count
+        if self._last_second is not None and second - self._last_second - 1 > self.longest_silence[1]:
+            self.longest_silence = (self._last_second, second - self._last_second - 1)
+        self._last_second = second
         if rssi_dbm is None:
             return
         self.last_rssi_dbm = rssi_dbm
-        whole = round(rssi_dbm)
+        if self.best is None or rssi_dbm > self.best[0]:
+            self.best = (rssi_dbm, second)
+        whole = max(RSSI_LEAST_DBM, min(RSSI_MOST_DBM, round(rssi_dbm)))
         self.strengths[whole] = self.strengths.get(whole, 0) + count
         if second <= MOST_SECONDS:
             self.strongest_by_second[second] = max(rssi_dbm, self.strongest_by_second.get(second, rssi_dbm))
@@ -71,10 +112,42 @@ class AntennaTally:
                 bars.append(BARS[max(1, min(len(BARS) - 1, round(share * (len(BARS) - 1))))])
         return "".join(bars)
 
+    def mean_dbm(self) -> float | None:
+        """The mean strength of all reads that said it, of whole dBm."""
+        count = sum(self.strengths.values())
+        return sum(dbm * times for dbm, times in self.strengths.items()) / count if count else None
+
+    def median_dbm(self) -> float | None:
+        """The median strength of all reads that said it, of whole dBm."""
+        count = sum(self.strengths.values())
+        if not count:
+            return None
+        middle = [self._ranked((count - 1) // 2), self._ranked(count // 2)]
+        return sum(middle) / 2
+
+    def verdict(self) -> Verdict:
+        """What to make of it."""
+        if not self.reads:
+            return Verdict.SILENT if self.is_watched else Verdict.NOT_WATCHED
+        strength = self.median_dbm()
+        if strength is not None and strength < WEAK_DBM:
+            return Verdict.WEAK
+        heard = self.reads_by_second
+        if heard and len(heard) < PATCHY_SHARE * (next(reversed(heard)) - next(iter(heard)) + 1):
+            return Verdict.PATCHY
+        return Verdict.GOOD
+
+    def _ranked(self, place: int) -> int:
+        for dbm in sorted(self.strengths):
+            place -= self.strengths[dbm]
+            if place < 0:
+                return dbm
+        raise IndexError("fewer strengths than that")
+
     def table(self, seconds: int) -> dict[str, Any]:
         """The tally for the report."""
         spread = sorted(self.strengths)
-        all_of_them = [dbm for dbm in spread for _ in range(min(self.strengths[dbm], 1_000))]
+        after, silence = self.longest_silence
         return {
             "antenna_port": self.antenna_port,
             "read_point": self.read_point,
@@ -85,8 +158,13 @@ class AntennaTally:
             "best_second_reads": max(self.reads_by_second.values(), default=0),
             "seconds_with_reads": len(self.reads_by_second),
             "rssi_dbm_weakest": spread[0] if spread else None,
-            "rssi_dbm_median": median(all_of_them) if all_of_them else None,
+            "rssi_dbm_mean": None if (mean := self.mean_dbm()) is None else round(mean, 1),
+            "rssi_dbm_median": self.median_dbm(),
             "rssi_dbm_strongest": spread[-1] if spread else None,
+            "strongest_at_s": None if self.best is None else self.best[1],
+            "longest_silence_s": silence,
+            "longest_silence_at_s": after + 1 if silence else None,
+            "verdict": self.verdict(),
             "reads_by_second": [self.reads_by_second.get(second, 0) for second in range(min(seconds, MOST_SECONDS))],
         }
 
@@ -97,6 +175,7 @@ class WalkTest:
     Args:
         read_points: names by antenna port; a port without one is called after the reader.
         epc: count this tag only; every tag when None.
+        meant: what is said of the tags that are counted, where somebody else chooses them.
         began_us: when the test began.
         shown: what may be shown of a text that the device or its driver wrote.
     """
@@ -109,40 +188,38 @@ class WalkTest:
         began_us: int,
         epc: bytes | None = None,
         *,
+        meant: str | None = None,
         shown: Callable[[str], str] = str,
     ) -> None:
         self.reader = reader
         self.driver = driver
         self.began_us = began_us
         self.antennas: dict[int, AntennaTally] = {}
+        self.others = 0
         self.in_force: dict[str, str] = {}
         self._read_points = read_points
         self._epc = epc
+        self._meant = meant if epc is None else epc.hex().upper()
         self._shown = shown
         self._device = DeviceInfo()
         self._conditions: dict[tuple[str, str], Condition] = {}
         self._rejected: dict[str, int] = {}
-        self._others = 0
         for antenna_port in read_points:
             self._antenna(antenna_port)
 
     def take(self, observed: Observation, now_us: int) -> None:
         """Take one observation that was heard at `now_us`."""
-        second = self.second(now_us)
         if isinstance(observed, TagReads):
             for row in observed.rows():
                 if self._epc is None or row.epc == self._epc:
-                    self._antenna(row.antenna_port).take(row.epc, row.count, row.rssi_dbm, second)
+                    self.hear(row.antenna_port, row.epc, row.count, row.rssi_dbm, now_us)
                 else:
-                    self._others += row.count
+                    self.others += row.count
         elif isinstance(observed, CardReads):
             for card in observed.cards:
-                self._antenna(card.antenna_port).take(card.identity.text.encode(), 1, None, second)
+                self.hear(card.antenna_port, card.identity.text.encode(), 1, None, now_us)
         elif isinstance(observed, Watching):
-            for antenna_port in observed.antenna_ports:
-                self._antenna(antenna_port)
-            for antenna in self.antennas.values():
-                antenna.is_watched = antenna.antenna_port in observed.antenna_ports
+            self.watch(observed.antenna_ports)
         elif isinstance(observed, DeviceInfo):
             self._device = observed
         elif isinstance(observed, InForce):
@@ -157,6 +234,17 @@ class WalkTest:
                 self._conditions.pop(key, None)
         elif isinstance(observed, Rejected):
             self._rejected[observed.reason] = self._rejected.get(observed.reason, 0) + observed.count
+
+    def hear(self, antenna_port: int, tag: bytes, count: int, rssi_dbm: float | None, now_us: int) -> None:
+        """Count a row of reads of a tag that is meant, heard at `now_us`."""
+        self._antenna(antenna_port).take(tag, count, rssi_dbm, self.second(now_us))
+
+    def watch(self, antenna_ports: Collection[int]) -> None:
+        """These antennas are being read now, and no others."""
+        for antenna_port in antenna_ports:
+            self._antenna(antenna_port)
+        for antenna in self.antennas.values():
+            antenna.is_watched = antenna.antenna_port in antenna_ports
 
     def second(self, now_us: int) -> int:
         """Which second of the test it is, from 0."""
@@ -186,7 +274,7 @@ class WalkTest:
             "driver": self.driver,
             "began_us": self.began_us,
             "seconds": seconds,
-            "epc": None if self._epc is None else self._epc.hex().upper(),
+            "epc": self._meant,
             "device": {
                 "manufacturer": clean(self._device.manufacturer),
                 "model": clean(self._device.model),
@@ -196,7 +284,7 @@ class WalkTest:
             "in_force": {clean(name): clean(value) for name, value in self.in_force.items()},
             "antennas": [each.table(seconds) for _, each in sorted(self.antennas.items())],
             "silent_read_points": silent,
-            "reads_of_other_tags": self._others,
+            "reads_of_other_tags": self.others,
             "conditions": [
                 {"name": each.name, "key": each.key, "severity": each.severity.value, "detail": clean(each.detail)}
                 for each in self._standing()
@@ -228,8 +316,11 @@ def as_markdown(report: Mapping[str, Any], when: str) -> str:
         lines.append(f"Only tag `{report['epc']}` is counted; {report['reads_of_other_tags']} reads were of others.")
     if report["trouble"]:
         lines += ["", f"**Ended early:** {report['trouble']}"]
-    lines += ["", "| antenna | read point | reads | tags | reads/s | best second | weakest | median | strongest dBm |"]
-    lines.append("|---|---|---|---|---|---|---|---|---|")
+    lines += [
+        "",
+        "| antenna | read point | reads | tags | reads/s | best second | weakest | median | strongest dBm | verdict |",
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|---|---|")
     for row in report["antennas"]:
         strengths = (row["rssi_dbm_weakest"], row["rssi_dbm_median"], row["rssi_dbm_strongest"])
         cells = [
@@ -240,6 +331,7 @@ def as_markdown(report: Mapping[str, Any], when: str) -> str:
             row["reads_per_s"],
             row["best_second_reads"],
             *("" if strength is None else strength for strength in strengths),
+            Verdict(row["verdict"]).text,
         ]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     if report["silent_read_points"]:

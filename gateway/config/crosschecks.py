@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from gateway.config.console import check_console
 from gateway.config.control_checks import check_control
 from gateway.config.energy import check_energy
 from gateway.config.faults import Faults, secret_advice
 from gateway.config.machines import check_machines
 from gateway.config.models import IdentityStyle, InfluxSink, Portal, Reader, Site, SiteFile, Tls, WebhookSink, Zone
 from gateway.config.phrases import nearest
+from gateway.config.plan import PICTURE_MOST_BYTES, Plan, check_plan
 from gateway.config.positions import Path, Positions
 from gateway.config.rules import LookUpTable
 from gateway.config.sinks import on_this_machine
@@ -61,6 +63,7 @@ class Draft:
     rule: list[tuple[int, Any]] = field(default_factory=list)
     sink: list[tuple[int, Any]] = field(default_factory=list)
     tls: list[tuple[Path, Tls]] = field(default_factory=list)
+    plan: Plan | None = None
 
 
 class CrossChecks:
@@ -82,6 +85,8 @@ class CrossChecks:
         for table in ("table", "rule", "sink"):
             self._unique((table, index, "name") for index, _ in getattr(self._draft, table))
         check_control(self._faults, self._settings, whole=self._draft.whole)
+        check_console(self._faults, whole=self._draft.whole)
+        check_plan(self._faults, self._settings, self._is_implied, whole=self._draft.whole)
         check_energy(self._faults, self._settings, whole=self._draft.whole)
         check_machines(self._faults, self._settings, whole=self._draft.whole)
         self._secrets()
@@ -249,6 +254,8 @@ class CrossChecks:
     def _files(self) -> None:
         if self._draft.site is not None and self._draft.site.assets is not None:
             self._exists(("site", "assets"), self._draft.site.assets)
+        if self._draft.plan is not None and (picture := self._draft.plan.picture) is not None:
+            self._exists(("plan", "picture"), picture, most_bytes=PICTURE_MOST_BYTES)
         for index, look_up in self._draft.table:
             self._exists(("table", index, "file"), look_up.file)
         for path, tls in self._draft.tls:
@@ -259,13 +266,15 @@ class CrossChecks:
             if (tls.certificate_file is None) != (tls.key_file is None):
                 self._faults.add(path, "certificate_file and key_file belong together; one of them is missing")
 
-    def _exists(self, path: Path, file: FilePath) -> None:
+    def _exists(self, path: Path, file: FilePath, most_bytes: int | None = None) -> None:
         """Credentials exist only while their service runs, so they are not looked for."""
         if file.is_relative_to(_CREDENTIALS):
             return
         try:
             if not file.is_file():
                 self._faults.add(path, f"there is no file {file}")
+            elif most_bytes is not None and (size_bytes := file.stat().st_size) > most_bytes:
+                self._faults.add(path, f"has {size_bytes} bytes; must have {most_bytes} at most")
         except OSError as error:
             self._faults.add(path, f"cannot look at {file}: {error.strerror}")
 

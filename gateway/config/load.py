@@ -10,9 +10,11 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from gateway.config.console import Console
 from gateway.config.crosschecks import CrossChecks, Draft, settings_of, warnings
 from gateway.config.faults import Faults
 from gateway.config.models import Mqtt, Portal, Reader, Sink, Site, SiteFile, Tls, WebhookSink, Zone
+from gateway.config.plan import Plan
 from gateway.config.positions import Positions
 from gateway.config.rule_file import TABLES, RuleFile, named_in, read_rule_file
 from gateway.config.rules import LookUpTable, Rule
@@ -112,6 +114,10 @@ def _resolve(raw: Mapping[str, Any], directory: Path) -> dict[str, Any]:
         site["rules"] = _absolute(site["rules"], ("file",), directory)
     if isinstance(site.get("mqtt"), dict):
         site["mqtt"] = _with_tls(site["mqtt"], directory)
+    if isinstance(site.get("console"), dict):
+        site["console"] = _with_tls(site["console"], directory)
+    if isinstance(site.get("plan"), dict):
+        site["plan"] = _absolute(site["plan"], ("picture",), directory)
     if isinstance(site.get("reader"), list):
         site["reader"] = [_with_tls(each, directory) if isinstance(each, dict) else each for each in site["reader"]]
     if isinstance(site.get("table"), list):
@@ -148,7 +154,7 @@ def _absolute(table: dict[str, Any], keys: tuple[str, ...], directory: Path) -> 
 
 def _draft(raw: Mapping[str, Any], *, whole: bool) -> Draft:
     """What is sound by itself, so that one fault does not hide those of other tables."""
-    draft = Draft(whole=whole, site=_sound(Site, raw.get("site")))
+    draft = Draft(whole=whole, site=_sound(Site, raw.get("site")), plan=_sound(Plan, raw.get("plan")))
     for table, adapter in _ARRAYS.items():
         items = raw.get(table)
         for index, item in enumerate(items if isinstance(items, list) else []):
@@ -159,6 +165,10 @@ def _draft(raw: Mapping[str, Any], *, whole: bool) -> Draft:
     mqtt = _sound(Mqtt, raw.get("mqtt"))
     if mqtt is not None and mqtt.tls is not None:
         draft.tls.append((("mqtt", "tls"), mqtt.tls))
+    served = _sound(Console, raw.get("console"))
+    if served is not None and served.tls is not None:
+        own = Tls(certificate_file=served.tls.certificate_file, key_file=served.tls.key_file)
+        draft.tls.append((("console", "tls"), own))
     draft.tls.extend((("reader", index, "tls"), reader.tls) for index, reader in draft.reader if reader.tls is not None)
     draft.tls.extend((("sink", index, "tls"), tls) for index, sink in draft.sink if (tls := _tls_of(sink)) is not None)
     return draft

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from gateway.config.console import Console
 from gateway.config.control import Control
 from gateway.config.energy import Energy
 from gateway.config.machines import Production
+from gateway.config.plan import Plan
 from gateway.config.rules import LookUpTable, Order, PackUse, Rule
 from gateway.config.sinks import DirectorySink, Exports, WebhookSettings
 from gateway.config.table import Name, PositiveSeconds, Table
@@ -251,6 +253,13 @@ class RulesSettings(Table):
         0.5, ge=0, le=60, description="How late a read may come and still be judged in its order."
     )
     read_rate_every_s: PositiveSeconds = Field(10, description="Interval of the read-rate aggregates.")
+    platform_every_s: float = Field(
+        10,
+        ge=0,
+        le=3600,
+        description="Interval of the points about the platform itself: ledgers, sinks, latency and the cost of each "
+        "rule; 0 switches them off.",
+    )
     forget_after_s: PositiveSeconds = Field(86_400, description="State of a tag not seen for so long is forgotten.")
     historical_after_s: float = Field(
         300,
@@ -271,13 +280,6 @@ class Health(Table):
     rules_port: int = Field(9162, ge=0, le=65535, description="Port of the rules daemon; 0 switches it off.")
 
 
-class Console(Table):
-    """The web console."""
-
-    host: Literal["127.0.0.1", "::1"] = Field("127.0.0.1", description="Loopback only.")
-    port: int = Field(8680, ge=0, le=65535, description="Port of the console; 0 lets the system choose.")
-
-
 def _journal() -> list[AnySink]:
     return [JournalSink(kind="journal", name="events")]
 
@@ -292,6 +294,7 @@ class SiteFile(Table):
     rules: RulesSettings = RulesSettings()
     health: Health = Health()
     console: Console = Console()
+    plan: Plan = Plan()
     control: Control = Control()
     energy: Energy = Energy()
     production: Production = Production()

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from gateway.config.load import load_site, state_directory
-from gateway.console.app import serve
-from gateway.event_history import EventHistory
+from gateway.config.load import load_site
+from gateway.console.server import serve
 from gateway.logs import configure, get_log
 from readers.errors import ConfigError
 
@@ -26,8 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     configure("console")
     try:
         site = load_site(path)
-        journal = EventHistory(state_directory(site) / "events")
-        asyncio.run(serve(site, journal))
+        asyncio.run(serve(site, path))
     except ConfigError as error:
         for line in str(error).splitlines():
             get_log().critical("site_file_refused", fault=line)

@@ -1,4 +1,4 @@
-"""Orders about alarms: a person acknowledges one, comments on it or clears it, and what became of that.
+"""Orders about alarms: a person acknowledges, escalates or clears one, or comments on it; and what became of that.
 
 An order is signed as a command is (`gateway.contract.commands`), with the person's key, over its own topic
 `order/{alarm}`; its outcome on `order-outcome/{alarm}` is signed for the person whom it answers. Neither is ever
@@ -16,8 +16,8 @@ from gateway.contract.commands import Id, Name
 
 AlarmId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{20}$(?!\n)")]
 Comment = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
-Action = Literal["acknowledge", "comment", "clear"]
-ACTIONS: Final[tuple[Action, ...]] = ("acknowledge", "comment", "clear")
+Action = Literal["acknowledge", "comment", "escalate", "clear"]
+ACTIONS: Final[tuple[Action, ...]] = ("acknowledge", "comment", "escalate", "clear")
 
 
 class AlarmOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -26,8 +26,8 @@ class AlarmOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     Attributes:
         id: unique for ever, a UUID or ULID; one that was seen before is refused.
         alarm: id of the alarm, as in its topic.
-        action: `acknowledge` (somebody sees to it; it does not escalate), `comment`, or `clear` (a latched one that has
-            ended, or one that has no end of its own).
+        action: `acknowledge` (somebody sees to it; it does not escalate), `comment`, `escalate` (one severity louder,
+            and acknowledged no longer), or `clear` (a latched one that has ended, or one that has no end of its own).
         by: name of the person in the site file, whose key makes the signature.
         at_us, expires_at_us: by the sender's clock; at most 60 s apart.
         comment: for whoever looks at the alarm next; one line. It replaces the one before.

@@ -73,7 +73,8 @@ class Alarm(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         acknowledged_at_us, acknowledged_by: when, by his own clock, and who: a person of the site file sees to it.
         comment: what a person said of it last; comment_by: who.
         ended: its condition is over; it stays raised until a person clears it.
-        escalated: nobody acknowledged it in time; `severity` is what it became then.
+        escalated: it is louder than its rule made it, `severity` is what it became: nobody acknowledged it in time, or
+            a person asked for it; escalated_by: who.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Alarm(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     comment_by: str | None = None
     ended: bool = False
     escalated: bool = False
+    escalated_by: str | None = None
 
 
 _event: Final = msgspec.json.Decoder(Event)

@@ -181,5 +181,51 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
             ("site", "device", "driver"),
             {"state": "str", "reason": "str", "heard": "int", "reconnects": "int", "clock_offset_us": "int"},
         ),
+        Measurement(
+            "ledger",
+            "the loss ledger of a gateway, since its epoch began: heard = judged + dropped + waiting + unjudged",
+            ("site", "gateway", "kind"),
+            {
+                "epoch": "int",
+                "heard": "int",
+                "journalled": "int",
+                "judged": "int",
+                "dropped": "int",
+                "waiting": "int",
+                "unjudged": "int",
+                "balanced": "bool",
+            },
+        ),
+        Measurement(
+            "dropped",
+            "items of a gateway that will never be judged, by reason, since its epoch began",
+            ("site", "gateway", "kind", "reason"),
+            {"items": "int"},
+        ),
+        Measurement(
+            "sink",
+            "the points of a sink, since the rules database was made: made = stored + refused + queued",
+            ("site", "sink"),
+            {
+                "made": "int",
+                "stored": "int",
+                "refused": "int",
+                "queued": "int",
+                "queued_bytes": "int",
+                "is_down": "bool",
+            },
+        ),
+        Measurement(
+            "latency",
+            "how long it took from the socket to the committed store, of the batches of one interval",
+            ("site", "path"),
+            {"p50_ms": "float", "p99_ms": "float", "batches": "int"},
+        ),
+        Measurement(
+            "rule_time",
+            "what a rule took and made in one interval: time and items are estimates, events and alarms are exact",
+            ("site", "rule"),
+            {"busy_ms": "float", "items": "int", "events": "int", "alarms": "int"},
+        ),
     )
 }

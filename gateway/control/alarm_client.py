@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -73,8 +74,21 @@ def make_order(sender: AlarmSender, action: Action, alarm: str, now_us: int, com
     return msgspec.convert(fields, AlarmOrder, strict=True)
 
 
-async def send_order(settings: Mqtt, sender: AlarmSender, order: AlarmOrder, *, within_s: float = WAIT_S) -> Answered:
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+async def send_order(
+    settings: Mqtt,
+    sender: AlarmSender,
+    order: AlarmOrder,
+    *,
+    within_s: float = WAIT_S,
+    leaving: Callable[[], None] = _nothing,
+) -> Answered:
     """Send an order and wait for its outcome.
+
+    `leaving` is called right before the order leaves: from then on it may arrive, whatever goes wrong.
 
     Raises:
         BrokerError: the broker cannot be reached, or the connection broke. ConfigError: a credential is missing.
@@ -84,6 +98,7 @@ async def send_order(settings: Mqtt, sender: AlarmSender, order: AlarmOrder, *, 
     answers = (topics.order_outcome(order.alarm),)
     found = Answered(None)
     async with session(settings, client_id=f"tagwharf-alarms-{order.id[:12]}", topics=answers) as link:
+        leaving()
         await link.publish(topic, signed(order, sender.key, topic))
         try:
             async with asyncio.timeout(within_s) as limit:

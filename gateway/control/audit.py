@@ -187,6 +187,16 @@ class Verdict(NamedTuple):
     faults: list[str]
 
 
+def audit_directory(state_dir: Path, gateway: str) -> Path:
+    """Where the audit of a gateway is: in its state directory, or in that which the units put beside it.
+
+    Where there is none, the state directory: whoever looks into it is told so.
+    """
+    beside = state_dir.with_name(f"{state_dir.name}-edge")
+    places = (state_dir, beside, beside / gateway)
+    return next((place for place in places if (place / FILE).exists()), state_dir)
+
+
 def verify(state_dir: Path, receipts: list[Head] | None = None) -> Verdict:
     """Go through the whole chain, and compare it with the noted end and with receipts: heads that somebody kept.
 

@@ -72,10 +72,22 @@ def make(sender: Sender, kind: Kind, device: str, point: str, now_us: int, **mor
     return msgspec.convert(fields, Command, strict=True)
 
 
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 async def send(
-    settings: Mqtt, sender: Sender, command: Command, *, within_s: float, told: Callable[[Outcome], None]
+    settings: Mqtt,
+    sender: Sender,
+    command: Command,
+    *,
+    within_s: float,
+    told: Callable[[Outcome], None],
+    leaving: Callable[[], None] = _nothing,
 ) -> Heard:
     """Send a command and wait for the outcome that ends it, or for `armed`; `told` hears each on its way.
+
+    `leaving` is called right before the command leaves: from then on it may arrive, whatever goes wrong.
 
     Raises:
         BrokerError: the broker cannot be reached, or the connection broke. ConfigError: a credential is missing.
@@ -85,6 +97,7 @@ async def send(
     topic = topics.device(command.device, "command")
     heard = Heard(None)
     async with session(settings, client_id=f"tagwharf-command-{command.id[:12]}", topics=(answers,)) as link:
+        leaving()
         await link.publish(topic, signed(command, sender.key, topic))
         try:
             async with asyncio.timeout(within_s) as limit:

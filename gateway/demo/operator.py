@@ -23,7 +23,7 @@ LOOKS_EVERY_S: Final = 0.25
 ARM_WITHIN_S: Final = 5.0
 ARM_TRIES: Final = 3  # to arm sends nothing, so it may be asked again: a gateway that starts may not listen yet
 OPEN_S: Final = 5.0
-AGAIN_S: Final = 120.0
+AGAIN_S: Final = 600.0  # an hour of it leaves others room within the most_per_hour of the point
 LEAST_S: Final = 25.0
 """A demonstration that is shorter leaves no time to trip and close."""
 

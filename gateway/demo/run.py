@@ -28,6 +28,7 @@ from gateway.contract import batches, ledger
 from gateway.contract.topics import Topics
 from gateway.demo import truth
 from gateway.demo.children import Child, ChildDiedError
+from gateway.demo.logins import hand_out
 from gateway.demo.meters import meters
 from gateway.demo.operator import CREDENTIAL, LEAST_S, METER_PASSWORD, PASSWORD_CREDENTIAL, Operator, audit_of
 from gateway.demo.report import faults, report
@@ -35,7 +36,7 @@ from gateway.demo.view import render
 from gateway.event_history import EventHistory
 from gateway.mqtt import BrokerError, Session, session, stay_connected
 
-READY_WITHIN_S: Final = 30.0
+READY_WITHIN_S: Final = 60.0
 SETTLE_S: Final = 5.0  # the last truck has gone; portals close, meters answer once more
 STARTS_IN_S: Final = 12  # until the first truck: the daemons start meanwhile
 ORDERS_WITHIN_S: Final = 20.0
@@ -43,6 +44,8 @@ PICTURES_PER_S: Final = 4
 RETAINED_WITHIN_S: Final = 3.0
 EVENTS_MOST: Final = 100_000
 US_PER_S: Final = 1_000_000
+CREDENTIALS: Final = "credentials"
+PASSWORD_FILE: Final = "console-password.txt"  # noqa: S105  # the name of one
 CARD_KEY: Final = "card-key"
 RULES_CREDENTIALS: Final = ("control-gate-rules", "control-car-park-rules")
 KEY_BYTES: Final = 24
@@ -56,6 +59,7 @@ class DemoSettings:
         duration_s: from the first truck to the end; None to run until interrupted.
         broker: HOST:PORT of a real broker instead of the embedded one.
         influx: URL of a real InfluxDB or VictoriaMetrics beside the event journal; its token is in `INFLUX_TOKEN`.
+        influx_api: `v2`, or `v1` for InfluxDB 1.x.
         keep: keep everything in this directory; a temporary one otherwise.
     """
 
@@ -67,6 +71,7 @@ class DemoSettings:
     influx: str | None = None
     influx_bucket: str = "tagwharf"
     influx_org: str = "tagwharf"
+    influx_api: str = "v2"
     console_port: int = 8680
     keep: Path | None = None
 
@@ -117,15 +122,17 @@ class _Demo:
             if not _is_free(console_port):
                 console_port = free_port()
             simulator = await self._start_simulator(host, port, console_port)
+            handed = self._credentials()
+            password = self._add_logins()
             site = load_site(self.site_path)
             config = ("--config", str(self.site_path))
-            handed = self._credentials()
             rules = await self._start("rules", "rules", "run", *config, environment=handed)
             edge = await self._start("edge", "gateway.edge", *config, environment=handed)
-            await self._start("console", "gateway.console", *config)
+            await self._start("console", "gateway.console", *config, environment=handed)
             address = f"http://{site.console.host}:{console_port}/"
+            logins = f"log in as viewer, operator or engineer, password {password}"
             if not self.screen.is_terminal:
-                self.screen.print(f"Playing {self.settings.scenario}; console: {address}", highlight=False)
+                self.screen.print(f"Playing {self.settings.scenario}; console: {address} ({logins})", highlight=False)
             operator = Operator(site, self._operator_key)
             at_end = await self._show(site, address, operator)
             # In the direction of the data: what the edge has sent is judged and stored before the rules daemon ends.
@@ -160,22 +167,35 @@ class _Demo:
             arguments += ["--for", f"{max(1.0, self.settings.duration_s - SETTLE_S):g}s"]
         self.site_path.unlink(missing_ok=True)  # of an earlier run that was kept here
         child = await self._start("simulator", *arguments)
-        async with asyncio.timeout(READY_WITHIN_S):
-            while not self.site_path.exists():
-                child.require_alive()
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                while not self.site_path.exists():
+                    child.require_alive()
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            text = f"the simulator was not ready within {READY_WITHIN_S:.0f} s: is the machine busy? See {child.log}"
+            raise TimeoutError(text) from None
         with self.site_path.open("a") as file:
             file.write(f"\n[console]\nport = {console_port}\n")
             if self.settings.influx is not None:
-                values = {"url": self.settings.influx, "org": self.settings.influx_org}
+                values = {"url": self.settings.influx, "api": self.settings.influx_api, "org": self.settings.influx_org}
                 values["bucket"] = self.settings.influx_bucket
                 lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
                 file.write("\n".join(["\n[[sink]]", 'kind = "influxdb"', 'name = "influx"', *lines]) + "\n")
         return child
 
+    def _add_logins(self) -> str:
+        """Give the console its users, and return their password."""
+        people = [person.name for person in load_site(self.site_path).control.person]
+        password, tables = hand_out(self.directory / CREDENTIALS, people)
+        with self.site_path.open("a") as file:
+            file.write(f"\n{tables}\n")
+        (self.directory / PASSWORD_FILE).write_text(password)
+        return password
+
     def _credentials(self) -> dict[str, str]:
         """Keys, passwords and the store's token, handed to the daemons as systemd does it."""
-        directory = self.directory / "credentials"
+        directory = self.directory / CREDENTIALS
         directory.mkdir(mode=0o700, exist_ok=True)
         (directory / CARD_KEY).write_text(secrets.token_hex(KEY_BYTES))
         (directory / CREDENTIAL).write_text(self._operator_key)

@@ -60,11 +60,14 @@ class DeviceState:
             self._settle(now_us)
 
     def fail(self, reason: str, detail: str, now_us: int) -> None:
-        """The link has ended, or is not there: nothing is watched, nothing is proven."""
+        """The link has ended, or is not there: nothing is watched, nothing is proven, nothing known to be in force."""
+        self._in_force.clear()
+        self._away(reason, detail, now_us)
+
+    def _away(self, reason: str, detail: str, now_us: int) -> None:
         self.proven = False
         self._watched = ()
         self._conditions.clear()
-        self._in_force.clear()
         self._link = (reason, clean(detail, DETAIL_MOST))
         self._settle(now_us)
 
@@ -86,8 +89,8 @@ class DeviceState:
         self.prove(now_us)
 
     def silent(self, now_us: int) -> None:
-        """A meter that does not answer any more, behind a line that works."""
-        self.fail("no_answer", "", now_us)
+        """A meter that does not answer any more, behind a line that works: its driver does not begin anew."""
+        self._away("no_answer", "", now_us)
 
     def condition(self, observed: observations.Condition, now_us: int) -> None:
         """A condition began or ended."""

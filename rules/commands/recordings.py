@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,23 +63,48 @@ def event_directory(options: argparse.Namespace, site: SiteFile) -> Path:
     return state_directory(site) / "events"
 
 
-def head_lines(opened: Opened, window: Window, batches: int) -> list[str]:
+class Head(NamedTuple):
+    """What was replayed of a recording; all times are microseconds since 1970.
+
+    Attributes:
+        began_us: from when on it was replayed. damaged: what could not be read, a line each.
+    """
+
+    first_us: int
+    last_us: int
+    sources: list[str]
+    from_us: int
+    to_us: int
+    began_us: int
+    batches: int
+    damaged: list[str]
+
+
+def head(opened: Opened, window: Window, batches: int, damaged: Sequence[str] = ()) -> Head:
+    """What was replayed, and what could not be read."""
+    return Head(
+        first_us=opened.span.first_us,
+        last_us=opened.span.last_us,
+        sources=[str(source) for source in opened.recording.sources],
+        from_us=window.from_us,
+        to_us=window.to_us,
+        began_us=max(window.read_from_us, opened.span.first_us),
+        batches=batches,
+        damaged=[*opened.recording.damaged, *damaged],
+    )
+
+
+def head_lines(head: Head) -> list[str]:
     """What was replayed, and what that means at its beginning."""
-    span = opened.span
-    began_us = max(window.read_from_us, span.first_us)
     lines = [
-        f"recording: {time_text(span.first_us)} to {time_text(span.last_us)}, in {', '.join(map(str, _names(opened)))}",
-        f"window:    {time_text(window.from_us)} to {time_text(window.to_us)}",
-        f"replayed:  {batches} batches from {time_text(began_us)} on, from an empty state",
+        f"recording: {time_text(head.first_us)} to {time_text(head.last_us)}, in {', '.join(head.sources)}",
+        f"window:    {time_text(head.from_us)} to {time_text(head.to_us)}",
+        f"replayed:  {head.batches} batches from {time_text(head.began_us)} on, from an empty state",
     ]
-    if began_us >= window.from_us:
+    if head.began_us >= head.from_us:
         lines.append(
             "           nothing was replayed before the window: tags that were there already arrive anew in it, holds "
             "begin anew, and what was under way is not known"
         )
-    lines += [f"not readable: {each}" for each in opened.recording.damaged]
+    lines += [f"not readable: {each}" for each in head.damaged]
     return lines
-
-
-def _names(opened: Opened) -> list[str]:
-    return [str(source) for source in opened.recording.sources]

@@ -18,14 +18,16 @@ from gateway.where import time_text
 from rules.commands.recordings import (
     LOOK_BACK,
     SETTLE_US,
+    Head,
     Opened,
     add_recording,
     event_directory,
+    head,
     head_lines,
     opened,
 )
 from rules.commands.saying import EX_CONFIG, EX_NO, add_site_file, complain, say, site_file
-from rules.commands.times import a_duration, a_time, at
+from rules.commands.times import a_count, a_duration, a_time, at
 from rules.expansion import load_as_run
 from rules.explaining.replay import Difference, Replayed, Told, Window, difference, happened, replay
 from rules.explaining.trace_lines import outcome_line
@@ -47,6 +49,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--diff", action="store_true", help="compare with the event journal; exit with 1 if different")
     parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument(
+        "--most",
+        type=a_count,
+        metavar="N",
+        help="list so many differences of a rule, or events and alarms, at most; all are counted (default: all)",
+    )
     parser.add_argument("--save", type=Path, metavar="TO", help="write what would be replayed to a file of batches")
 
 
@@ -72,18 +80,18 @@ def run(options: argparse.Namespace) -> int:
     finally:
         bench.close()
     if not options.diff:
-        say(_made(found, window, replayed, as_json=options.json))
+        told = head(found, window, replayed.batches)
+        say([_made_json(told, replayed, options.most)] if options.json else _made(told, replayed))
         return 0
     journal = EventSpan(event_directory(options, site))
     then = list(happened(journal.events(window.from_us, window.to_us), journal.alarms(window.from_us, window.to_us)))
-    damaged = journal.damaged
     different = difference(replayed.told(), then)
+    told = head(found, window, replayed.batches, journal.damaged)
     if options.json:
-        say([json.dumps(_as_json(window, different))])
+        say([json.dumps(_as_json(told, different, options.most))])
     else:
-        say(head_lines(found, window, replayed.batches))
-        say(f"not readable: {each}" for each in damaged)
-        say(difference_lines(different))
+        say(head_lines(told))
+        say(difference_lines(different, options.most))
     return EX_NO if different.made_now or different.missing_now else 0
 
 
@@ -95,7 +103,7 @@ def window_of(options: argparse.Namespace, found: Opened) -> Window:
     return Window(from_us - options.look_back, from_us, to_us, to_us + SETTLE_US)
 
 
-def difference_lines(different: Difference) -> Iterator[str]:
+def difference_lines(different: Difference, most: int | None = None) -> Iterator[str]:
     """What a replay made, against what happened, rule by rule."""
     made = Counter(each.rule for each in different.made_now)
     missing = Counter(each.rule for each in different.missing_now)
@@ -105,25 +113,31 @@ def difference_lines(different: Difference) -> Iterator[str]:
         yield f"{rule}: {different.same[rule]} the same, {made[rule]} made now, {missing[rule]} missing now"
         both = [("+", each) for each in different.made_now if each.rule == rule]
         both += [("-", each) for each in different.missing_now if each.rule == rule]
-        for sign, each in sorted(both, key=lambda row: (row[1].at_us, row[1].key)):
+        for sign, each in sorted(both, key=lambda row: (row[1].at_us, row[1].key))[:most]:
             yield f"  {sign} {_told_line(each)}"
+        if most is not None and len(both) > most:
+            yield f"  ... and {len(both) - most} more (--most)"
 
 
 def _told_line(told: Told) -> str:
     return f"{time_text(told.at_us)}  {clean(f'{told.what}  {told.subject}')}  {told.key[1]}"
 
 
-def _made(found: Opened, window: Window, replayed: Replayed, *, as_json: bool) -> Iterator[str]:
-    if as_json:
-        document = {
-            "window": {"from_us": window.from_us, "to_us": window.to_us},
-            "batches": replayed.batches,
-            "events": replayed.events,
-            "alarms": replayed.alarms,
-        }
-        yield msgspec.json.encode(document).decode()
-        return
-    yield from head_lines(found, window, replayed.batches)
+def _made_json(head: Head, replayed: Replayed, most: int | None) -> str:
+    counts = Counter((told.rule, told.what) for told in replayed.told())
+    document = {
+        "recording": head._asdict(),
+        "window": {"from_us": head.from_us, "to_us": head.to_us},
+        "batches": head.batches,
+        "counts": [{"rule": rule, "what": what, "count": count} for (rule, what), count in sorted(counts.items())],
+        "events": replayed.events[:most],
+        "alarms": replayed.alarms[:most],
+    }
+    return msgspec.json.encode(document).decode()
+
+
+def _made(head: Head, replayed: Replayed) -> Iterator[str]:
+    yield from head_lines(head)
     counts = Counter((told.rule, told.what) for told in replayed.told())
     for (rule, what), count in sorted(counts.items()):
         yield f"  {count:>8}  {rule}: {what}"
@@ -132,14 +146,20 @@ def _made(found: Opened, window: Window, replayed: Replayed, *, as_json: bool) -
     yield from (line for _, _, line in sorted(lines))
 
 
-def _as_json(window: Window, different: Difference) -> dict[str, object]:
+def _as_json(head: Head, different: Difference, most: int | None) -> dict[str, object]:
+    made = {rule: [each for each in different.made_now if each.rule == rule] for rule in different.rules}
+    missing = {rule: [each for each in different.missing_now if each.rule == rule] for rule in different.rules}
     return {
-        "window": {"from_us": window.from_us, "to_us": window.to_us},
+        "recording": head._asdict(),
+        "window": {"from_us": head.from_us, "to_us": head.to_us},
+        "is_same": not different.made_now and not different.missing_now,
         "rules": {
             rule: {
                 "same": different.same[rule],
-                "made_now": [each.as_json() for each in different.made_now if each.rule == rule],
-                "missing_now": [each.as_json() for each in different.missing_now if each.rule == rule],
+                "made_now_count": len(made[rule]),
+                "missing_now_count": len(missing[rule]),
+                "made_now": [each.as_json() for each in made[rule][:most]],
+                "missing_now": [each.as_json() for each in missing[rule][:most]],
             }
             for rule in different.rules
         },

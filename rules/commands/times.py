@@ -1,4 +1,4 @@
-"""Times and durations as people give them to the commands on recordings."""
+"""Times, durations and counts as people give them to the commands on recordings."""
 
 from __future__ import annotations
 
@@ -57,6 +57,17 @@ def a_duration(text: str) -> int:
         return round(seconds(text) * 1e6)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def a_count(text: str) -> int:
+    """`0`, `500`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of things; write 500")
+    return int(text)
 
 
 def at(time: Time | None, end_us: int, otherwise_us: int) -> int:

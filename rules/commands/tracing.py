@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from gateway.config import ConfigError
 from gateway.config.models import SiteFile
@@ -19,12 +22,14 @@ from rules.commands.recordings import (
     Opened,
     add_recording,
     event_directory,
+    head,
     head_lines,
     opened,
 )
 from rules.commands.saying import EX_CONFIG, EX_NO, complain, default_config, say
 from rules.commands.times import a_duration, a_time, at
 from rules.expansion import load_as_run
+from rules.explaining.line import Line, written
 from rules.explaining.replay import Window
 from rules.explaining.trace_lines import title
 from rules.explaining.trace_text import TraceText
@@ -41,6 +46,22 @@ class Asked(NamedTuple):
     rule: str | None
     about: str
     at_us: int
+
+
+class Kind(StrEnum):
+    """What the answer is: it was made, and why; it happened and does not in the replay; or what a rule did."""
+
+    MADE = "made"
+    NOT_AGAIN = "not_again"
+    HISTORY = "history"
+
+
+class Answer(NamedTuple):
+    """The answer; of a history, nothing is `told`."""
+
+    kind: Kind
+    told: Event | Alarm | None
+    lines: Iterable[Line]
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +84,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help=f"replay so long before, to know what was under way (default: {LOOK_BACK})",
     )
+    parser.add_argument("--json", action="store_true", help="one JSON document, with every raw item that it rests on")
     parser.add_argument("--all", action="store_true", help="fold nothing that is alike, and leave no line out")
     parser.add_argument(
         "--config", type=Path, default=default_config(), metavar="FILE", help="the site file (default: %(default)s)"
@@ -121,19 +143,46 @@ def _traced(options: argparse.Namespace, bench: Workbench, found: Opened, asked:
     for batch in found.recording.batches(window.read_from_us, window.read_to_us):
         tracer.step(batch)
         batches += 1
-    say(head_lines(found, window, batches))
     text = TraceText(bench.site, tracer.trace, tracer.rules, found.recording, is_all=options.all)
+    answer = _answer(tracer, asked, text, from_us, to_us)
+    lines = list(answer.lines)  # which reads the recording: what is damaged is known behind it
+    if options.json:
+        document = _as_json(tracer, asked, text, answer._replace(lines=lines))
+        say([msgspec.json.encode(document | {"recording": head(found, window, batches)._asdict()}).decode()])
+    else:
+        say(head_lines(head(found, window, batches)))
+        say(written(lines))
+    return EX_NO if answer.kind is Kind.NOT_AGAIN else 0
+
+
+def _answer(tracer: Tracer, asked: Asked, text: TraceText, from_us: int, to_us: int) -> Answer:
     if asked.told is None:
-        say(text.why_not(tracer.rules[0], tracer.about, from_us, to_us))
-        return 0
-    same = [
-        each.told for each in tracer.trace.outcomes() if each.told.id == asked.told.id and _is_same(each.told, asked)
-    ]
+        return Answer(Kind.HISTORY, None, text.why_not(tracer.rules[0], tracer.about, from_us, to_us))
+    outcomes = [each.told for each in tracer.trace.outcomes()]
+    same = [each for each in outcomes if each.id == asked.told.id and _is_same(each, asked)]
     if same:
-        say(text.why(same[-1]))
-        return 0
-    say(_not_again(tracer, asked, text, from_us, to_us))
-    return EX_NO
+        return Answer(Kind.MADE, same[-1], text.why(same[-1]))
+    return Answer(Kind.NOT_AGAIN, asked.told, _not_again(tracer, asked, text, from_us, to_us))
+
+
+def _as_json(tracer: Tracer, asked: Asked, text: TraceText, answer: Answer) -> dict[str, Any]:
+    """The answer for programs: its lines are those that people read."""
+    told = answer.told
+    lines = [line.as_json() for line in answer.lines]
+    resting = None if told is None else text.rests_on(told)
+    return {
+        "answer": answer.kind.value,
+        "title": lines[0]["text"],
+        "kind": None if told is None else "alarm" if isinstance(told, Alarm) else "event",
+        "told": told,
+        "rule": asked.rule,
+        "rules": [{"name": rule.name, "shape": rule.shape} for rule in tracer.rules],
+        "about": sorted(tracer.about),
+        "at_us": asked.at_us,
+        "lines": lines,
+        "rests_on": [] if resting is None else resting.items,
+        "rests_on_left_out": 0 if resting is None else resting.left_out,
+    }
 
 
 def _is_same(told: Event | Alarm, asked: Asked) -> bool:
@@ -142,14 +191,15 @@ def _is_same(told: Event | Alarm, asked: Asked) -> bool:
     return isinstance(told, Event) == isinstance(asked.told, Event)
 
 
-def _not_again(tracer: Tracer, asked: Asked, text: TraceText, from_us: int, to_us: int) -> Iterator[str]:
+def _not_again(tracer: Tracer, asked: Asked, text: TraceText, from_us: int, to_us: int) -> Iterator[Line]:
     """It happened, and does not when it is replayed: the rule was another then, or what it rests on is older."""
     assert asked.told is not None  # who calls has seen to it
-    yield title(asked.told)
-    yield (
+    yield Line("title", title(asked.told))
+    why = (
         f"happened at {time_text(asked.at_us)}, and does not happen in the replay: the rule was another then, or it "
         "rests on what came before the part that was replayed (--look-back)"
     )
+    yield Line("note", why)
     yield from text.as_told(asked.told)
     if tracer.rules:
         yield from text.why_not(tracer.rules[0], tracer.about, from_us, to_us)

@@ -29,6 +29,18 @@ class Histogram:
         self.n += times
         self.total_us += duration_us * times
 
+    def copy(self) -> Histogram:
+        """What was counted so far."""
+        return self.since(Histogram())
+
+    def since(self, before: Histogram) -> Histogram:
+        """What was counted since `before`, an earlier copy."""
+        found = Histogram()
+        found.n = self.n - before.n
+        found.total_us = self.total_us - before.total_us
+        found._buckets = [now - then for now, then in zip(self._buckets, before._buckets, strict=True)]
+        return found
+
     def percentile_us(self, percent: float) -> float:
         """The upper edge of the bucket that holds this percentile; 0 while nothing is known."""
         if not self.n:

@@ -20,6 +20,7 @@ from gateway.logs import get_log
 from gateway.mqtt import BrokerError, Message, Session, Will, stay_connected
 from rules.daemon.alarm_desk import AlarmDesk
 from rules.daemon.pipeline import Pipeline
+from rules.daemon.platform_points import PlatformPoints
 from rules.reload import Watcher
 
 BURST: Final = 8  # messages taken in one turn of the loop: some 5 ms of judging
@@ -39,7 +40,8 @@ _json: Final = msgspec.json.Encoder()
 class Runner:
     """Runs a pipeline until it is told to stop. `directory` is where the ledger is kept for those without a broker.
 
-    `reloaders` read files again when they change; `desk` takes the orders of people about alarms.
+    `reloaders` read files again when they change; `desk` takes the orders of people about alarms; `platform` takes the
+    ledgers of gateways, and makes points of how the platform itself does.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Runner:
         directory: Path,
         reloaders: Sequence[Watcher] = (),
         desk: AlarmDesk | None = None,
+        platform: PlatformPoints | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._mqtt = mqtt
@@ -59,6 +62,7 @@ class Runner:
         self._health = health
         self._reloaders = reloaders
         self._desk = desk
+        self._platform = platform
         self._ledger_path = directory / LEDGER_FILE
         self._prefix = pipeline.topics.root + "/"
         self._log = get_log(session=pipeline.session)
@@ -80,7 +84,9 @@ class Runner:
             commits = group.create_task(self._pipeline.run_commits())
             deliveries = [group.create_task(each.run()) for each in self._pipeline.deliveries.values()]
             broker = group.create_task(self._stay_connected())
-            reloading = [group.create_task(reloader.run()) for reloader in self._reloaders]
+            others = [group.create_task(reloader.run()) for reloader in self._reloaders]
+            if self._platform is not None:
+                others.append(group.create_task(self._platform.run()))
             watchdog = group.create_task(systemd.feed_watchdog(self._health.progress.stalled))
             await stop.wait()
             self._log.info("rules_stopping")
@@ -92,7 +98,7 @@ class Runner:
             await self._end_broker(broker)
             await self._pipeline.commit()
             self._write_ledger(_json.encode(self._pipeline.ledger()))
-            for task in (*deliveries, *reloading, watchdog):
+            for task in (*deliveries, *others, watchdog):
                 task.cancel()
         self._log.info("rules_stopped", commits=self._pipeline.commits)
 
@@ -181,6 +187,9 @@ class Runner:
         if first == "order":
             if self._desk is not None:
                 self._desk.take(second, message.payload, retained=message.retained)
+        elif first == "ledger":
+            if self._platform is not None:
+                self._platform.ledgers.take(second, message.payload, retained=message.retained)
         elif message.retained:
             if second == "status" and first not in RESERVED:
                 self._pipeline.reception.take_retained_status(message.payload, first)

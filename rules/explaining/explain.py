@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.logs import clean
+from rules.explaining.line import Line
 from rules.language.expressions import Expression, conjuncts
 from rules.language.grammar import Binary, Call, Constant, Field, Items, Literal, Node, Unary
 from rules.language.operations import ARITHMETIC, Get, arithmetic, negative
@@ -37,9 +39,14 @@ class Finding:
     depth: int = 0
     worth: str = ""
 
-    def line(self) -> str:
+    def line(self) -> Line:
         """The part as a line."""
-        return f"{'  ' * self.depth}{'true ' if self.is_true else 'FALSE'}  {self.said()}"
+        data = {"condition": self.text, "is_true": self.is_true, "values": dict(self.values), "worth": self.worth}
+        return Line("finding", clean(self.told()), 2 * self.depth, data)
+
+    def told(self) -> str:
+        """The part, whether it holds, and its values."""
+        return f"{'true ' if self.is_true else 'FALSE'}  {self.said()}"
 
     def said(self) -> str:
         """The part with its values, but not whether it holds."""

@@ -9,6 +9,7 @@ from gateway.contract.events import Alarm, Event, Evidence
 from gateway.logs import clean
 from gateway.where import time_text
 from rules.explaining.folding import Fold
+from rules.explaining.line import Line
 from rules.explaining.session_text import verdict_text
 from rules.explaining.tracing import Judged, Kept
 
@@ -37,11 +38,12 @@ def title(told: Event | Alarm) -> str:
     return f"{line}  {decided}" if decided else line
 
 
-def field_lines(told: Event | Alarm) -> list[str]:
+def field_lines(told: Event | Alarm) -> list[Line]:
     """The fields of an event or alarm: on one line where they are short."""
     shown = [clean(f"{name}={value}") for name, value in told.fields.items()]
     together = "  ".join(shown)
-    return shown if len(together) > MOST_WIDTH else [together] if shown else []
+    lines = shown if len(together) > MOST_WIDTH else [together] if shown else []
+    return [Line("fields", line) for line in lines]
 
 
 def outcome_line(told: Event | Alarm) -> str:
@@ -64,41 +66,63 @@ def evidence_text(evidence: Evidence) -> str:
     return f"{reads}{batches} of {evidence.gateway}, epoch {evidence.epoch}{confidence}"
 
 
-def judged_lines(judged: Judged) -> Iterator[str]:
+def judged_lines(judged: Judged) -> Iterator[Line]:
     """An item, and what each part of the condition says of it."""
     seen = judged.seen
     shown = [f"{name}={value}" for name in _FIELDS if (value := judged.fields.get(name)) is not None]
     role = f" as {judged.place}" if judged.place else ""
-    yield f"{time_text(seen.at_us)}  {seen.on}{role}  {clean('  '.join(shown))}"
+    text = f"{time_text(seen.at_us)}  {seen.on}{role}  {clean('  '.join(shown))}"
+    yield Line("item", text, data=judged_data(judged))
     if not judged.is_planned:
-        yield f"    FALSE  {judged.rule.during} is no planned time then"
+        yield Line("finding", f"FALSE  {judged.rule.during} is no planned time then", 4, {"is_true": False})
     elif judged.key is None:
-        yield "    FALSE  it has no value in the key field of the rule, or one that `places` does not list"
-    yield from (f"    {clean(finding.line())}" for finding in judged.findings())
+        text = "FALSE  it has no value in the key field of the rule, or one that `places` does not list"
+        yield Line("finding", text, 4, {"is_true": False})
+    yield from (finding.line().deeper(4) for finding in judged.findings())
 
 
-def kept_lines(kept: Kept) -> Iterator[str]:
+def judged_data(judged: Judged) -> dict[str, object]:
+    """An item for programs."""
+    seen = judged.seen
+    return {
+        "rule": judged.rule.name,
+        "place": judged.place,
+        "on": seen.on,
+        "at_us": seen.at_us,
+        "is_taken": judged.is_taken,
+        "event": None if seen.event is None else seen.event.id,
+        "fields": {name: value for name in _FIELDS if (value := judged.fields.get(name)) is not None},
+    }
+
+
+def kept_line(kept: Kept) -> Line:
     """What a rule keeps of a key."""
+    key = kept.key.rstrip("/")
+    data: dict[str, object] = {"rule": kept.rule, "at_us": kept.clock_us, "key": key}
     if kept.state is None:
-        yield f"{time_text(kept.clock_us)}  keeps nothing of {clean(kept.key.rstrip('/'))} any more"
-        return
-    yield f"{time_text(kept.clock_us)}  keeps of {clean(kept.key.rstrip('/'))}: {clean(', '.join(_shown(kept)))}"
+        text = f"{time_text(kept.clock_us)}  keeps nothing of {clean(key)} any more"
+        return Line("kept", text, data=data | {"state": None})
+    shown = _shown(kept)
+    told = ", ".join(f"{name} {text}" for name, text in shown.items())
+    return Line(
+        "kept", f"{time_text(kept.clock_us)}  keeps of {clean(key)}: {clean(told)}", data=data | {"state": shown}
+    )
 
 
-def more_lines(fold: Fold) -> Iterator[str]:
+def more_lines(fold: Fold) -> Iterator[Line]:
     """That more like it came; of states, how far counters and timers have gone by then."""
     if not fold.more:
         return
-    line = f"    ... {fold.more} more like it until {time_text(fold.until_us)}"
+    line = f"... {fold.more} more like it until {time_text(fold.until_us)}"
     if isinstance(fold.last, Kept) and isinstance(fold.first, Kept):
-        old, new = set(_shown(fold.first)), _shown(fold.last)
-        shown = [each for each in new if each not in old]
+        old, new = _shown(fold.first), _shown(fold.last)
+        shown = [f"{name} {text}" for name, text in new.items() if old.get(name) != text]
         line += f", then: {clean(', '.join(shown))}" if shown else ""
-    yield line
+    yield Line("more", line, 4, {"count": fold.more, "until_us": fold.until_us})
 
 
-def _shown(kept: Kept) -> list[str]:
-    return [f"{name} {text}" for name, value in (kept.state or {}).items() if (text := _state_text(name, value))]
+def _shown(kept: Kept) -> dict[str, str]:
+    return {name: text for name, value in (kept.state or {}).items() if (text := _state_text(name, value))}
 
 
 def _state_text(name: str, value: object) -> str:

@@ -171,7 +171,8 @@ def test_hostile_tags_and_payloads_change_nothing(tmp_path: Path) -> None:
         assert set(heard["hostile"]) == {epc.hex().upper() for epc in EPCS}
         assert set(heard["hostile-desk"]) == {epc.hex().upper() for epc in M100_EPCS}
         names = {row["name"] for row in store.influx.query("gate data", "SHOW MEASUREMENTS")}
-        assert names <= {"event", "alarm", "reading", "read_rate", "tag_read", "signal", "device_status"}
+        told = {"event", "alarm", "reading", "read_rate", "tag_read", "signal", "device_status"}
+        assert names <= told | {"ledger", "sink", "latency", "rule_time"}
         assert site.evidence.rows("SELECT count(*) FROM tag_reads WHERE epc = 'BAD0'") == [(0,)]
         ours = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9_-]{1,64}")
         said = {f"{topic}" for topic in TOPICS} | {f"{'x' * 60_000}/reads", "gate-1/reads/more/levels"}

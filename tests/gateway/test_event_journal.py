@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.event_history import EventHistory
-from gateway.event_journal import TABLES, US_PER_DAY, EventJournal, EventJournalError, Row, day_files
+from gateway.event_journal import US_PER_DAY, EventJournal, EventJournalError, Row, day_files
+from gateway.event_tables import TABLES
 from tests.gateway.journal_rows import DAY, EPC, NOON_US, event, event_row, journal, reading, write_events
 
 

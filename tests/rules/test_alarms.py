@@ -64,6 +64,7 @@ class Desk:
         self.rule = Rule()
         self.policy = policy or Policy()
         self.stored: dict[str, bytes] = {}
+        self.clocks: dict[str, int] = {}
 
     @property
     def holders(self) -> Mapping[str, Holder]:
@@ -74,7 +75,7 @@ class Desk:
         return self.book.take(one, source, gateway, one.at_us if clock_us is None else clock_us)
 
     def order(self, *given: Any, **more: Any) -> Answer:
-        return self.book.order(order(*given, **more), self.holders)
+        return self.book.order(order(*given, **more), self.holders, self.clocks)
 
     def restart(self) -> None:
         for key, value in self.state.changes():
@@ -260,7 +261,7 @@ def test_alarms_of_rules_that_are_gone_are_cleared_also_latched_ones() -> None:
 def test_an_order_about_an_alarm_of_a_rule_that_is_gone_needs_no_rule() -> None:
     desk = Desk()
     desk.take(alarm())
-    answer = desk.book.order(order("clear"), {})
+    answer = desk.book.order(order("clear"), {}, {})
     assert answer.alarm is not None
     assert answer.alarm.state == "cleared"
 
@@ -269,6 +270,75 @@ def test_the_policy_is_what_the_site_file_asks_for() -> None:
     assert policy_of(None) == Policy()
     asked = AlarmSettings(latch=True, acknowledge_within_s=1.5, escalate_to=Severity.WARNING)
     assert policy_of(asked) == Policy(latch=True, within_us=1_500_000, escalate_to="warning")
+
+
+def test_a_person_makes_an_alarm_louder_step_by_step_and_nobody_has_seen_to_that_one() -> None:
+    desk = Desk()
+    desk.take(alarm(at_us=5))
+    desk.order("acknowledge", at_us=6)
+    told = desk.order("escalate", at_us=7, comment="nobody is here").alarm
+    assert told is not None
+    assert (told.severity, told.escalated, told.escalated_by, told.at_us) == ("warning", True, "anna", 7)
+    assert (told.acknowledged_by, told.acknowledged_at_us, told.comment) == (None, None, "nobody is here")
+    worse = desk.take(alarm(at_us=8, message="worse"))
+    assert worse is not None
+    assert (worse.severity, worse.escalated_by) == ("warning", "anna")  # and not what the clock would make of it
+    assert (last := desk.order("escalate", at_us=9).alarm) is not None
+    assert last.severity == "critical"
+    desk.order("acknowledge", at_us=10)
+    refused = desk.order("escalate", at_us=11, comment="still nobody")
+    assert (refused.alarm, refused.code) == (None, "loudest")
+    assert desk.book.rows.rows[last.id].alarm.acknowledged_by == "anna"
+    over = desk.take(alarm(at_us=12, state="cleared"))
+    assert over is not None
+    assert (over.severity, over.escalated_by, over.comment) == ("critical", "anna", "nobody is here")
+
+
+def test_an_alarm_that_a_person_escalated_is_as_loud_as_its_rule_says_when_it_was_seen_and_returns() -> None:
+    desk = Desk(Policy(latch=True))
+    desk.take(alarm(at_us=1))
+    desk.take(alarm(at_us=2, state="cleared"))
+    told = desk.order("escalate", at_us=3).alarm  # a latched one has ended, and still wants somebody to look
+    assert told is not None
+    assert (told.ended, told.severity) == (True, "warning")
+    back = desk.take(alarm(at_us=4))
+    assert back is not None
+    assert (back.severity, back.escalated, back.escalated_by) == ("warning", True, "anna")
+    desk.order("acknowledge", at_us=5)
+    desk.take(alarm(at_us=6, state="cleared"))
+    back = desk.take(alarm(at_us=7))
+    assert back is not None
+    assert (back.severity, back.escalated, back.escalated_by) == ("info", False, None)
+
+
+def test_after_a_person_the_clock_may_still_make_it_louder_once() -> None:
+    desk = Desk(Policy(within_us=100))
+    desk.clocks["edge-1"] = 60
+    desk.take(alarm(at_us=0))
+    desk.order("escalate", at_us=50)
+    assert desk.book.escalate("edge-1", 99) == []
+    [told] = desk.book.escalate("edge-1", 100)  # its time goes on
+    assert (told.severity, told.escalated_by) == ("critical", "anna")
+    desk = Desk(Policy(within_us=100))
+    desk.clocks["edge-1"] = 60
+    desk.take(alarm(at_us=0))
+    desk.order("acknowledge", at_us=40)
+    desk.order("escalate", at_us=50)
+    desk.restart()
+    assert desk.book.escalate("edge-1", 159) == []
+    assert [each.severity for each in desk.book.escalate("edge-1", 160)] == ["critical"]  # it begins again
+    desk = Desk(Policy(within_us=100, escalate_to="warning"))
+    desk.take(alarm(at_us=0))
+    desk.order("escalate", at_us=50)
+    assert desk.book.escalate("edge-1", 1_000) == []  # it is as loud as the clock would make it
+
+
+def test_without_a_clock_of_its_gateway_no_time_begins() -> None:
+    desk = Desk(Policy(within_us=100))
+    desk.take(alarm(at_us=0))
+    desk.order("acknowledge", at_us=40)
+    desk.order("escalate", at_us=50)
+    assert desk.book.escalate("edge-1", 10_000) == []
 
 
 def test_what_an_order_makes_of_an_alarm() -> None:
@@ -289,13 +359,14 @@ MOVES = st.one_of(
     st.tuples(st.just("restart"), st.just(""), st.just("")),
 )
 GATEWAY = {"a": "edge-1", "b": "edge-2"}
-Told = tuple[str, str, str, bool, bool, str | None, str | None, str]
+LOUDER = {"info": "warning", "warning": "critical"}
+Told = tuple[str, str, str, bool, bool, str | None, str | None, str | None, str]
 
 
 def shown(told: Alarm) -> Told:
     return (
-        told.subject, told.state, told.severity, told.ended, told.escalated, told.acknowledged_by, told.comment,
-        told.message,
+        told.subject, told.state, told.severity, told.ended, told.escalated, told.escalated_by,
+        told.acknowledged_by, told.comment, told.message,
     )  # fmt: skip
 
 
@@ -309,8 +380,8 @@ class Model:
 
     def told(self, key: str, state: str = "raised") -> Told:
         one = self.standing[key]
-        severity = "warning" if one["escalated"] else "info"
-        return key, state, severity, one["ended"], one["escalated"], one["by"], one["comment"], one["message"]
+        louder = one["severity"], one["ended"], one["severity"] != "info", one["escalated_by"]
+        return key, state, *louder, one["by"], one["comment"], one["message"]
 
     def raised(self, key: str, message: str) -> list[Told]:
         one = self.standing.get(key)
@@ -318,7 +389,8 @@ class Model:
             due = None if self.policy.within_us is None else self.clocks[GATEWAY[key]] + self.policy.within_us
             self.standing[key] = {
                 "ended": False,
-                "escalated": False,
+                "severity": "info",
+                "escalated_by": None,
                 "by": None,
                 "comment": None,
                 "message": message,
@@ -329,14 +401,14 @@ class Model:
             return []
         if one["ended"] and one["by"] is not None:
             due = None if self.policy.within_us is None else self.clocks[GATEWAY[key]] + self.policy.within_us
-            one.update(by=None, escalated=False, due=due)
+            one.update(by=None, severity="info", escalated_by=None, due=due)
         one.update(ended=False, message=message)
         return [self.told(key)]
 
     def ended(self, key: str, message: str) -> list[Told]:
         one = self.standing.get(key)
         if one is None:
-            return [(key, "cleared", "info", False, False, None, None, message)]
+            return [(key, "cleared", "info", False, False, None, None, None, message)]
         if one["ended"]:
             return []
         one["message"] = message
@@ -355,7 +427,7 @@ class Model:
             if GATEWAY[key] == gateway and one["due"] is not None and one["due"] <= self.clocks[gateway]
         ]
         for _, _, key in due:
-            self.standing[key].update(due=None, escalated=True)
+            self.standing[key].update(due=None, severity="warning")
         return [self.told(key) for _, _, key in sorted(due)]
 
     def set_back(self, gateway: str, by: int) -> None:
@@ -368,6 +440,8 @@ class Model:
         one = self.standing.get(key)
         if one is None or (action == "clear" and holds):
             return []
+        if action == "escalate":
+            return self.louder(key, one, comment)
         is_news = bool(comment) or action == "clear" or (action == "acknowledge" and one["by"] is None)
         if not is_news:
             return []
@@ -383,6 +457,13 @@ class Model:
         told = self.told(key, "cleared")
         del self.standing[key]
         return [told]
+
+    def louder(self, key: str, one: dict[str, Any], comment: str) -> list[Told]:
+        if one["severity"] == "critical":
+            return []
+        one.update(severity=LOUDER[one["severity"]], escalated_by="anna", by=None, due=None)
+        one["comment"] = comment or one["comment"]
+        return [self.told(key)]
 
 
 POLICIES = [Policy(latch, within_us, "warning") for latch in (False, True) for within_us in (None, 40, 100)]
@@ -415,6 +496,7 @@ def test_any_story_is_as_the_model_tells_it(policy: Policy, moves: list[tuple[st
             expected = []
         else:
             expected = model.ordered(who, what, how, holds=who in desk.rule.standing)
+            desk.clocks = model.clocks
             answer = desk.order(what, who, at_us=number, comment=how, number=number)
             found = [] if answer.alarm is None else [answer.alarm]
         assert [shown(told) for told in found] == expected

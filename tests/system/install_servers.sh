@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what the system tests need, on Debian 12, as root: mosquitto, influxdb 1.6, victoria-metrics, tshark, npm.
+# Installs what the system tests need, on Debian 12, as root: mosquitto, influxdb 1.6, victoria-metrics, tshark, npm,
+# chromium with Chinese letters.
 # May be repeated; starts no service and leaves the machine's package sources as they are.
 #
 # Debian 12 carries VictoriaMetrics 1.79, which hides malformed lines behind a 204. A later suite of the same mirror has
@@ -21,6 +22,8 @@ command -v mosquitto >/dev/null || wanted+=(mosquitto)
 command -v influxd >/dev/null || wanted+=(influxdb)
 command -v tshark >/dev/null || wanted+=(tshark)
 command -v npm >/dev/null || wanted+=(nodejs npm)
+command -v chromium >/dev/null || wanted+=(chromium)
+[ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || wanted+=(fonts-noto-cjk)
 
 # Each peer is a program that somebody else wrote, in an environment of its own.
 install_peers() {

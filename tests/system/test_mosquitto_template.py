@@ -91,6 +91,7 @@ def arrives(port: int, sender: str, receiver: str, topic: str) -> bool:
         *(("edge-1", "rules", f"gate-3/{kind}") for kind in ("reads", "cards", "readings", "signals", "status")),
         ("edge-1", "rules", "edge-1/tick"),
         ("edge-1", "rules", "resume/edge-1"),
+        ("edge-1", "rules", "ledger/edge-1"),
         ("edge-1", "console", "ledger/edge-1"),
         ("edge-1", "console", "edge-1/status"),
         ("rules", "edge-1", "ack/edge-1"),

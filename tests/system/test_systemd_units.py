@@ -82,6 +82,7 @@ def test_sysusers_makes_the_users_of_the_units(tmp_path: Path) -> None:
         assert unit["User"][0] in users
         assert unit["Group"][0] in groups
     assert set(groups["tagwharf"].split(",")) == {"tagwharf-rules", "tagwharf-console"}
+    assert groups["tagwharf-edge"] == "tagwharf-console"
 
 
 @pytest.mark.skipif(shutil.which("systemd-tmpfiles") is None, reason="systemd-tmpfiles is not installed")
@@ -111,6 +112,23 @@ def test_daemons_are_watched_and_have_time_to_bring_out_what_they_hold(service: 
     assert unit["Type"] == ["notify"]
     assert unit["WatchdogSec"] == ["10s"]
     assert int(unit["TimeoutStopSec"][0].removesuffix("s")) >= (20 if "console" in service else 30)
+
+
+def test_who_may_read_a_journal_by_its_group_finds_it_readable_and_not_writable() -> None:
+    for service in SERVICES:
+        unit = settings_of(UNITS / service)
+        if "StateDirectory" in unit:
+            assert unit["StateDirectoryMode"] == ["0750"]
+            assert unit["UMask"] == ["0027"]
+    assert "StateDirectory" not in settings_of(UNITS / "tagwharf-console.service")
+
+
+def test_the_console_can_trace_and_replay() -> None:
+    unit = settings_of(UNITS / "tagwharf-console.service")
+    assert "card-key:tagwharf.card-key" in unit["LoadCredential"]  # else a list with card numbers cannot be read
+    assert unit["OOMPolicy"] == ["continue"]  # a replay that takes too much ends, and not the console
+    assert int(unit["MemoryMax"][0].removesuffix("M")) >= int(unit["MemoryHigh"][0].removesuffix("M")) >= 512
+    assert unit["CPUWeight"] == ["50"]
 
 
 def test_the_template_and_the_plain_edge_unit_are_the_same_but_for_the_instance() -> None:

@@ -127,6 +127,16 @@ def test_a_day_with_an_alarm(tmp_path: Path, broker: Broker, monkeypatch: pytest
 
         desk.ready()
         assert desk.listed(1)[0]["acknowledged_by"] == "anna"
+        code, out, _ = desk.run("escalate", number, "--comment", "nobody came")
+        assert (code, out) == (0, f"done: escalate {number} by anna\n")
+        out = desk.run("list")[1]
+        assert f"{number}  critical, escalated by anna  since " in out
+        assert "; not acknowledged; anna: nobody came" in out
+        code, out, _ = desk.run("escalate", number)
+        assert (code, out.startswith(f"refused (loudest): escalate {number} by anna: it is critical already")) == (
+            77,
+            True,
+        )
         desk.door(is_open=False)
         deadline_s = time.monotonic() + 20
         while not desk.listed(1)[0].get("ended"):

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
-from gateway.commissioning.walktest import MOST_TAGS, WalkTest, as_markdown
+import pytest
+
+from gateway.commissioning.walktest import MOST_TAGS, RSSI_LEAST_DBM, AntennaTally, Verdict, WalkTest, as_markdown
 from gateway.identity import redacted
 from readers.observations import (
     CardRead,
@@ -78,6 +80,7 @@ def test_what_the_device_says_of_itself_stands_in_the_report() -> None:
     assert "2 checksum" in page
     assert "**Ended early:** the link broke" in page
     assert "| 1 | gate-in (not read) | 1 | 1 |" in page
+    assert page.count("| good |") == 1
 
 
 def test_a_flood_of_tags_stays_small() -> None:
@@ -85,3 +88,54 @@ def test_a_flood_of_tags_stays_small() -> None:
     for number in range(MOST_TAGS + 10):
         test.take(TagReads.of(0, TagRead(number.to_bytes(4, "big"), 1)), 0)
     assert test.report(S)["antennas"][0]["tags"] == MOST_TAGS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rssi_dbm", "is_watched", "verdict"),
+    [
+        ([], None, True, Verdict.SILENT),
+        ([], None, False, Verdict.NOT_WATCHED),
+        ([3], None, False, Verdict.GOOD),
+        ([0, 1, 2], -69.0, True, Verdict.WEAK),
+        ([0, 1, 2], -68.0, True, Verdict.GOOD),
+        ([0, 9], -40.0, True, Verdict.PATCHY),
+        ([5, 7], -40.0, True, Verdict.GOOD),
+    ],
+)
+def test_a_verdict_says_what_to_make_of_an_antenna(
+    seconds: list[int], rssi_dbm: float | None, *, is_watched: bool, verdict: Verdict
+) -> None:
+    tally = AntennaTally(1, "in", is_watched=is_watched)
+    for second in seconds:
+        tally.take(EPC, 1, rssi_dbm, second)
+    assert tally.table(10)["verdict"] == verdict
+    assert verdict.text
+
+
+def test_the_best_spot_and_the_longest_silence_have_their_time() -> None:
+    tally = AntennaTally(1, "in")
+    for second, rssi_dbm in ((2, -70.0), (3, -41.2), (9, -60.0), (12, None), (13, -41.2)):
+        tally.take(EPC, 1, rssi_dbm, second)
+    row = tally.table(20)
+    assert (row["strongest_at_s"], row["longest_silence_at_s"], row["longest_silence_s"]) == (3, 4, 5)
+    assert (row["rssi_dbm_mean"], row["rssi_dbm_median"]) == (-53.0, -50.5)
+    assert AntennaTally(1, "in").table(1)["longest_silence_at_s"] is None
+
+
+def test_strengths_that_cannot_be_stay_few() -> None:
+    tally = AntennaTally(1, "in")
+    for power in range(300):
+        tally.take(EPC, 1, -(1.5**power), 0)
+    assert min(tally.strengths) == RSSI_LEAST_DBM
+    assert len(tally.strengths) <= abs(RSSI_LEAST_DBM) + 1
+
+
+def test_who_chooses_the_tags_himself_says_which_he_means() -> None:
+    test = WalkTest("gate", "llrp", {1: "in", 2: "out"}, 0, meant="3034*")
+    test.watch({2})
+    test.hear(1, EPC, 2, None, 0)
+    test.others += 3
+    report = test.report(S)
+    assert (report["epc"], report["reads_of_other_tags"]) == ("3034*", 3)
+    assert [row["watched"] for row in report["antennas"]] == [False, True]
+    assert [row["verdict"] for row in report["antennas"]] == ["good", "silent"]

@@ -36,7 +36,7 @@ def test_sample_passes_the_check_and_is_the_shortest_file(tmp_path: Path) -> Non
 
 def test_every_commented_setting_is_valid_together(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
-    for name in ("assets.csv", "appointments.csv", "ca.pem"):
+    for name in ("assets.csv", "appointments.csv", "ca.pem", "console.pem", "console.key", "site.svg"):
         (tmp_path / name).touch()
     # Settings of a serial line and of a broker do not go with a tls:// port, the sample has no calendar, rules stand
     # here or elsewhere, and packs and orders speak of places and people that it does not have.

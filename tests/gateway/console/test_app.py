@@ -1,199 +1,158 @@
-import asyncio
-import json
-import os
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-import uvicorn
+import msgspec
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 
-from gateway.console.app import STREAMS_MOST, Streams, application
-from gateway.console.live import Live
+from gateway.console.access.accounts import Accounts
+from gateway.console.app import _guarded, application
+from gateway.console.page import as_json
+from gateway.console.registry import all_pages
 from gateway.contract.batches import StatusBatch, encode
+from tests.gateway.console.access.served import Clock, accounts_of
+from tests.support.console import Served, make_console, with_console
 
 STATUS = StatusBatch(
     gateway="edge-1", device="gate-1", received_at_us=1, state="online", reason="<b>bold</b>", since_us=1
 )
 
 
-def fetch(url: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:
-    request = urllib.request.Request(url, headers={"Host": host} if host else {})
+def closed() -> Accounts:
+    return accounts_of(Clock(), anonymous="nobody")
+
+
+def test_every_page_is_the_shell_with_a_policy_that_lets_in_nothing_foreign(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        paths = ["/", "/login", *(f"/{page.name}" for page in all_pages()), "/reads/a/b"]
+        for path in paths:
+            answer = served.visitor.ask("GET", path)
+            assert answer.status == 200, path
+            assert b"<title>Tagwharf" in answer.raw
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+            assert answer.headers["X-Frame-Options"] == "DENY"
+        assert served.visitor.ask("GET", "/static/shell.js").status == 200
+
+    with_console(make_console(tmp_path), body)
+
+
+def test_the_shell_learns_what_pages_there_are_in_their_order(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        about = served.get("/api/shell")
+        assert (about["site"], about["home"]) == ("site", "site")
+        names = [page["name"] for page in about["pages"]]
+        assert names == [page.name for page in all_pages()]
+        assert names[0] == "site"
+        assert {page["least"] for page in about["pages"]} <= {"viewer", "operator", "engineer"}
+
+    with_console(make_console(tmp_path), body)
+
+
+def test_a_page_that_rebinds_its_name_to_loopback_is_refused(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        for path in ("/", "/api/shell", "/api/stream?parts=devices", "/static/shell.js"):
+            assert served.visitor.ask("GET", path, Host="evil.example").status == 400, path
+
+    with_console(make_console(tmp_path), body)
+
+
+def test_files_outside_the_page_are_not_served(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/%2e%2e%2fapp.py", "/etc/passwd"):
+            assert served.visitor.ask("GET", path).status == 404, path
+
+    with_console(make_console(tmp_path), body)
+
+
+def test_what_is_not_there_and_what_is_wrong_are_refused_in_words(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        assert served.refused("/api/site/nothing", 404) == "Not Found"
+        text = served.refused("/api/stream?parts=devices,secrets", 404)
+        assert "'secrets' is none; there are alarms, " in text
+        text = served.refused("/api/stream?parts=reads&reads.mask=xyz")
+        assert text == "mask: 'XYZ' is no EPC mask; it has hex digits, ? for any digit, and may end in *"
+        names = ",".join(sorted(served.console.live.parts)[:9])
+        assert "9 in one stream; 8 at most" in served.refused(f"/api/stream?parts={names}")
+
+    with_console(make_console(tmp_path), body)
+
+
+def test_what_devices_say_is_data_and_never_markup(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        served.feed("gate-1/status", encode(STATUS))
+        with served.stream("parts=devices") as messages:
+            name, news = next(messages)
+        assert (name, news["rows"]["gate-1"]["reason"]) == ("devices", "<b>bold</b>")
+
+    with_console(make_console(tmp_path), body)
+
+
+def test_a_stream_begins_with_everything_and_goes_on_with_changes(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        served.feed("gate-1/status", encode(STATUS))
+        with served.stream("parts=devices") as messages:
+            assert next(messages)[1]["whole"] is True
+            served.feed("gate-2/status", encode(msgspec.structs.replace(STATUS, device="gate-2")))
+            name, news = next(messages)
+        assert (name, news["whole"], set(news["rows"])) == ("devices", False, {"gate-2"})
+
+    with_console(make_console(tmp_path), body)
+
+
+def test_where_nobody_may_look_unknown_visitors_get_neither_data_nor_streams(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        assert served.visitor.ask("GET", "/").status == 200  # the shell: it shows the login
+        for path in ("/api/stream", "/api/site/plan", "/api/reads/choices", "/api/nothing"):
+            assert served.visitor.ask("GET", path).status == 401, path
+        served.visitor.come()
+        assert served.visitor.log_in("vera").status == 200
+        assert served.visitor.ask("GET", "/api/site/plan").status == 200
+
+    with_console(make_console(tmp_path, accounts=closed()), body)
+
+
+def test_a_stream_ends_when_its_user_logs_out(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        served.visitor.come()
+        assert served.visitor.log_in("vera").status == 200
+        with served.stream("parts=summary") as messages:
+            assert next(messages)[0] == "summary"
+            assert served.visitor.ask("POST", "/api/logout", {}).status == 200
+            assert [name for name, _ in messages][-1] == "ended"
+
+    with_console(make_console(tmp_path, accounts=closed()), body)
+
+
+def test_a_page_gives_plain_routes_only() -> None:
+    with pytest.raises(TypeError, match="a page gives plain routes"):
+        _guarded(Mount("/x", routes=[]), all_pages()[0].least)
+
+
+def test_a_defect_is_told_without_its_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    console = make_console(tmp_path)
+
+    def broken(request: Request) -> Response:
+        del request
+        raise RuntimeError("the inside")
+
+    (page,) = (page for page in all_pages() if page.name == "ledger")
+    own = page.routes
+    object.__setattr__(page, "routes", lambda _: [Route("/broken", broken), Route("/whole", lambda _: as_json({}))])
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return answer.status, dict(answer.headers), answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, dict(error.headers), error.read()
+
+        def body(served: Served) -> None:
+            assert served.get("/api/ledger/whole") == {}
+            assert served.refused("/api/ledger/broken", 500) == "a defect of the console; its log says more"
+
+        with_console(console, body)
+    finally:
+        object.__setattr__(page, "routes", own)
+    assert "the inside" in caplog.text
 
 
-def with_console(body: Callable[[str, Live, Streams], Awaitable[None]]) -> None:
-    async def scenario() -> None:
-        live = Live("site")
-        streams = Streams(live)
-        config = uvicorn.Config(
-            application(live, streams), host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        try:
-            await body(f"http://127.0.0.1:{port}", live, streams)
-        finally:
-            server.should_exit = True
-            await serving
-
-    asyncio.run(scenario())
-
-
-def test_the_page_comes_with_a_policy_that_lets_in_nothing_foreign() -> None:
-    async def body(url: str, live: Live, streams: Streams) -> None:
-        del live, streams
-        for path, text in (("/", b"<title>Tagwharf"), ("/static/console.js", b"textContent")):
-            status, headers, content = await asyncio.to_thread(fetch, url + path)
-            assert status == 200
-            assert text in content
-            assert headers["content-security-policy"].startswith("default-src 'none'")
-            assert headers["x-frame-options"] == "DENY"
-
-    with_console(body)
-
-
-def test_state_is_data_and_never_markup() -> None:
-    async def body(url: str, live: Live, streams: Streams) -> None:
-        del streams
-        live.feed("tagwharf/1/site/gate-1/status", encode(STATUS))
-        status, headers, content = await asyncio.to_thread(fetch, url + "/api/state")
-        assert status == 200
-        assert headers["content-type"] == "application/json"
-        assert json.loads(content)["devices"]["gate-1"]["reason"] == "<b>bold</b>"
-
-    with_console(body)
-
-
-def test_a_page_that_rebinds_its_name_to_loopback_is_refused() -> None:
-    async def body(url: str, live: Live, streams: Streams) -> None:
-        del live, streams
-        status, _, _ = await asyncio.to_thread(fetch, url + "/api/state", "evil.example")
-        assert status == 400
-
-    with_console(body)
-
-
-def test_files_outside_the_page_are_not_served() -> None:
-    async def body(url: str, live: Live, streams: Streams) -> None:
-        del live, streams
-        for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/etc/passwd"):
-            status, _, _ = await asyncio.to_thread(fetch, url + path)
-            assert status == 404
-
-    with_console(body)
-
-
-def _parse(message: bytes) -> tuple[str, Any]:
-    head, body = message.decode().strip().split("\n", 1)
-    return head.removeprefix("event: "), json.loads(body.removeprefix("data: "))
-
-
-def test_a_stream_begins_with_everything_and_goes_on_with_changes() -> None:
-    async def scenario() -> None:
-        live = Live("site")
-        streams = Streams(live)
-        pump = asyncio.create_task(streams.pump())
-        follower = streams.follow()
-        kind, whole = _parse(await anext(follower))
-        assert (kind, whole["site"]) == ("whole", "site")
-        live.feed("tagwharf/1/site/gate-1/status", encode(STATUS))
-        kind, news = _parse(await anext(follower))
-        assert (kind, set(news["devices"])) == ("changes", {"gate-1"})
-        await follower.aclose()
-        pump.cancel()
-        assert not streams._waiting
-
-    asyncio.run(scenario())
-
-
-def test_a_page_that_does_not_keep_up_is_given_everything_anew() -> None:
-    async def scenario() -> None:
-        streams = Streams(Live("site"))
-        follower = streams.follow()
-        await anext(follower)
-        (queue,) = streams._waiting
-        while not queue.full():
-            queue.put_nowait(b"old")
-        pump = asyncio.create_task(streams.pump())
-        await asyncio.sleep(0.4)
-        pump.cancel()
-        assert _parse(await anext(follower))[0] == "whole"
-        await follower.aclose()
-
-    asyncio.run(scenario())
-
-
-def test_the_number_of_open_pages_is_bounded() -> None:
-    async def body(url: str, live: Live, streams: Streams) -> None:
-        del live
-        followers = [streams.follow() for _ in range(STREAMS_MOST)]
-        for follower in followers:
-            await anext(follower)
-        status, _, content = await asyncio.to_thread(fetch, url + "/api/stream")
-        assert status == 503
-        assert b"pages are open already" in content
-        for follower in followers:
-            await follower.aclose()
-
-    with_console(body)
-
-
-def console_of(directory: Path, port: int, more: str = "", **environment: str) -> subprocess.Popen[str]:
-    config = directory / "site.toml"
-    config.write_text(
-        f'[site]\nname = "port"\nstate_dir = "{directory}"\n[mqtt]\nport = 1\n{more}\n[console]\nport = {port}\n'
-    )
-    return subprocess.Popen(
-        [sys.executable, "-m", "gateway.console", "--config", str(config)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **environment},
-    )
-
-
-def test_the_process_tells_systemd_that_it_serves_and_feeds_its_watchdog(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(20)
-        console = console_of(tmp_path, 0, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="300000")
-        try:
-            told = ""
-            while "READY=1" not in told or told.count("WATCHDOG=1") < 2:
-                told += systemd.recv(4096).decode() + "\n"
-            url = next(line for line in told.splitlines() if line.startswith("STATUS=")).removeprefix("STATUS=")
-            assert json.loads(fetch(f"{url}api/state")[2])["connected"] is False
-            console.terminate()
-            output, _ = console.communicate(timeout=20)
-        finally:
-            console.kill()
-            console.wait()
-        assert console.returncode == 0, output
-        while "STOPPING=1" not in told:
-            told += systemd.recv(4096).decode() + "\n"
-
-
-def test_a_port_that_is_taken_and_a_credential_that_is_missing_end_the_process(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        taken = other.getsockname()[1]
-        console = console_of(tmp_path, taken)
-        output, _ = console.communicate(timeout=20)
-    assert console.returncode == 70
-    assert f"console.port = {taken}: cannot listen on 127.0.0.1: Address already in use" in output
-    console = console_of(tmp_path, 0, more='user = "console"')
-    output, _ = console.communicate(timeout=20)
-    assert console.returncode == 78
-    assert "mqtt-password" in output
+def test_the_application_needs_no_event_journal(tmp_path: Path) -> None:
+    sink = '[[sink]]\nkind = "influxdb"\nname = "main"\nurl = "http://127.0.0.1:1"\n'
+    console = make_console(tmp_path, sink)
+    assert console.events is None
+    application(console)

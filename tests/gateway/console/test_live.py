@@ -1,14 +1,19 @@
-from decimal import Decimal
-
 import msgspec
 
-from gateway.console.live import ALARMS_MOST, LEDGERS_MOST, READS_SHOWN, Live
-from gateway.contract.batches import ReadBatch, Reading, ReadingBatch, StatusBatch, TagRead, encode
-from gateway.contract.events import Alarm, Evidence
-from gateway.contract.ledger import Account, EdgeLedger
+from gateway.console.live import Live
+from gateway.console.parts.part import Cursor, Heard, Rows
+from gateway.contract.batches import ReadBatch, StatusBatch, TagRead, TickBatch, encode
+from gateway.contract.events import Alarm, Event, Evidence
+from gateway.contract.ledger import RulesLedger
 
 ROOT = "tagwharf/1/site/"
 EVIDENCE = Evidence(gateway="edge-1", epoch=1, sequence_from=1, sequence_to=1)
+ALARM = Alarm(
+    id="a1", rule="r", severity="critical", subject="s", state="raised", since_us=1, at_us=1, message="m",
+    evidence=EVIDENCE,
+)  # fmt: skip
+BOOK = RulesLedger(at_us=1, session="1", judged={}, events={}, points={}, latency_ms={})
+EVENT = Event(id="e1", type="passage", at_us=1, subject="s", evidence=EVIDENCE)
 
 
 def reads(count: int) -> bytes:
@@ -16,89 +21,42 @@ def reads(count: int) -> bytes:
     return encode(ReadBatch(gateway="edge-1", device="gate-1", received_at_us=5, reads=rows))
 
 
-def test_all_reads_are_counted_and_the_newest_are_shown() -> None:
-    live = Live("site")
-    live.feed(ROOT + "gate-1/reads", reads(400))
-    whole = live.whole()
-    assert whole["reads_heard"] == 400
-    assert [row["epc"] for row in whole["reads"]] == [f"{n:024X}" for n in range(400 - READS_SHOWN, 400)]
+class Recorder:
+    """A part that keeps what it takes."""
+
+    def __init__(self) -> None:
+        self.heard: list[Heard] = []
+
+    def take(self, heard: Heard) -> None:
+        self.heard.append(heard)
+
+    def follow(self, query: object) -> Cursor:
+        del query
+        return Rows(1).follow()
 
 
-def test_changes_are_told_once() -> None:
-    live = Live("site")
-    live.feed(ROOT + "gate-1/reads", reads(2))
+def test_every_part_hears_everything_that_a_page_may_show() -> None:
+    recorder = Recorder()
+    live = Live("site", {"mine": recorder})
     status = StatusBatch(gateway="edge-1", device="gate-1", received_at_us=1, state="online", reason="r", since_us=1)
     live.feed(ROOT + "gate-1/status", encode(status))
-    first, second = live.changes(), live.changes()
-    assert len(first["reads"]) == 2
-    assert first["devices"]["gate-1"]["state"] == "online"
+    live.feed(ROOT + "gate-1/reads", reads(2))
+    live.feed(ROOT + "edge-1/tick", encode(TickBatch(gateway="edge-1", device="edge-1", received_at_us=1, watched=[])))
+    live.feed(ROOT + "events/passage", msgspec.json.encode(EVENT))
+    live.feed(ROOT + "alarms/a1", msgspec.json.encode(ALARM))
+    live.feed(ROOT + "alarms/a1", b"")
+    live.feed(ROOT + "ledger/rules", msgspec.json.encode(BOOK))
+    assert [type(heard).__name__ for heard in recorder.heard] == [
+        "StatusBatch", "ReadBatch", "TickBatch", "Event", "AlarmNews", "AlarmNews", "RulesLedger",
+    ]  # fmt: skip
+    assert live.malformed == 0
     assert live.is_online("gate-1")
     assert not live.is_online("gate-2")
-    assert "reads" not in second
-    assert "devices" not in second
 
 
-def test_what_a_device_said_is_counted_on_from_its_last_status() -> None:
-    live = Live("site")
-    status = StatusBatch(
-        gateway="edge-1", device="gate-1", received_at_us=1, state="online", reason="r", since_us=1, heard=1000
-    )
-    live.feed(ROOT + "gate-1/status", encode(status))
-    live.feed(ROOT + "gate-1/reads", reads(7))
-    assert live.changes()["devices"]["gate-1"]["heard"] == 1007
-
-
-def test_the_latest_reading_of_each_register_stands() -> None:
-    live = Live("site")
-    for value in ("100.1", "100.2"):
-        reading = Reading(quantity="voltage", obis="1-0:32.7.0", value=Decimal(value), unit="V", phase="a")
-        batch = ReadingBatch(gateway="edge-1", device="crane-1", received_at_us=7, readings=[reading])
-        live.feed(ROOT + "crane-1/readings", encode(batch))
-    assert live.whole()["readings"]["crane-1/voltage/a/"]["value"] == "100.2"
-
-
-def test_an_alarm_stands_until_it_is_cleared_or_its_topic_emptied() -> None:
-    live = Live("site")
-
-    def alarm(state: str) -> bytes:
-        return msgspec.json.encode(
-            Alarm(
-                id="a1",
-                rule="r",
-                severity="critical",
-                subject="s",
-                state=state,
-                since_us=1,
-                at_us=1,
-                message="m",
-                evidence=EVIDENCE,
-            )
-        )
-
-    live.feed(ROOT + "alarms/a1", alarm("raised"))
-    assert set(live.whole()["alarms"]) == {"a1"}
-    live.feed(ROOT + "alarms/a1", alarm("cleared"))
-    assert live.whole()["alarms"] == {}
-    live.feed(ROOT + "alarms/a1", alarm("raised"))
-    live.feed(ROOT + "alarms/a1", b"")
-    assert live.whole()["alarms"] == {}
-
-
-def test_a_ledger_says_whether_it_balances() -> None:
-    live = Live("site")
-    account = Account(heard=5, journalled=5, judged=4)
-    book = EdgeLedger(
-        gateway="edge-1",
-        epoch=1,
-        at_us=1,
-        next_sequence=2,
-        watermark=1,
-        tag_reads=account,
-        readings=Account(),
-        signals=Account(),
-    )
-    live.feed(ROOT + "ledger/edge-1", msgspec.json.encode(book))
-    assert live.whole()["ledgers"]["edge-1"]["balanced"] is False
+def test_parts_of_pages_stand_beside_the_common_ones() -> None:
+    live = Live("site", {"mine": Recorder()})
+    assert set(live.parts) == {"summary", "devices", "readings", "alarms", "ledgers", "events", "reads", "mine"}
 
 
 def test_what_is_malformed_is_counted_and_changes_nothing() -> None:
@@ -113,43 +71,23 @@ def test_what_is_malformed_is_counted_and_changes_nothing() -> None:
         live.feed(ROOT + topic, payload)
     live.feed(ROOT + "a/b/c", b"of a later version")
     assert live.malformed == 5
-    assert live.whole()["reads"] == []
-
-
-def test_devices_of_a_gateway_that_is_away_are_offline_until_it_is_back() -> None:
-    live = Live("site")
-
-    def told(device: str, state: str, reason: str, gateway: str = "edge-1") -> None:
-        batch = StatusBatch(
-            gateway=gateway, device=device, received_at_us=1, state=state, reason=reason, since_us=1, watched=["p"]
-        )
-        live.feed(f"{ROOT}{device}/status", encode(batch))
-
-    told("edge-1", "offline", "vanished")  # retained words come in any order
-    told("gate-1", "online", "ok")
-    told("gate-9", "online", "ok", gateway="edge-9")
-    shown = live.changes()["devices"]
-    assert {name: (row["state"], row["reason"]) for name, row in shown.items()} == {
-        "edge-1": ("offline", "vanished"),
-        "gate-1": ("offline", "gateway_away"),
-        "gate-9": ("online", "ok"),
-    }
-    assert (shown["gate-1"]["detail"], shown["gate-1"]["watched"]) == ("gateway edge-1 is offline: vanished", [])
-    told("edge-1", "online", "started")
-    assert live.changes()["devices"]["gate-1"]["state"] == "online"
-    assert live.whole()["devices"]["gate-1"]["reason"] == "ok"
-
-
-def test_what_strangers_publish_is_bounded() -> None:
-    live = Live("site")
-    book = EdgeLedger(gateway="x", epoch=1, at_us=1, next_sequence=1, watermark=0, tag_reads=Account(),
-                      readings=Account(), signals=Account())  # fmt: skip
-    alarm = Alarm(id="a", rule="r", severity="info", subject="s", state="raised", since_us=1, at_us=1, message="m",
-                  evidence=EVIDENCE)  # fmt: skip
-    for number in range(LEDGERS_MOST + 5):
-        live.feed(f"{ROOT}ledger/edge-{number}", msgspec.json.encode(book))
-    for number in range(ALARMS_MOST + 5):
-        live.feed(f"{ROOT}alarms/a{number}", msgspec.json.encode(alarm))
-    live.feed(ROOT + "ledger/edge-0", msgspec.json.encode(book))
     whole = live.whole()
-    assert (len(whole["ledgers"]), len(whole["alarms"]), whole["malformed"]) == (LEDGERS_MOST, ALARMS_MOST, 0)
+    assert (whole["reads"], whole["devices"], whole["malformed"]) == ([], {}, 5)
+
+
+def test_everything_in_one_picture() -> None:
+    live = Live("site")
+    live.feed(ROOT + "gate-1/reads", reads(400))
+    live.feed(ROOT + "events/passage", msgspec.json.encode(EVENT))
+    live.feed(ROOT + "alarms/a1", msgspec.json.encode(ALARM))
+    whole = live.whole()
+    assert (whole["site"], whole["connected"], whole["reads_heard"]) == ("site", False, 400)
+    assert [row["epc"] for row in whole["reads"]] == [f"{number:024X}" for number in range(340, 400)]
+    assert [event["id"] for event in whole["events"]] == ["e1"]
+    assert set(whole["alarms"]) == {"a1"}
+
+
+def test_the_console_hears_all_that_it_shows_and_nothing_that_it_does_not() -> None:
+    topics = Live.topics("site")
+    assert {"tagwharf/1/site/events/+", "tagwharf/1/site/alarms/+", "tagwharf/1/site/ledger/+"} <= set(topics)
+    assert all(topic.startswith(ROOT) and "command" not in topic for topic in topics)

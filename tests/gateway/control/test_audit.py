@@ -10,7 +10,7 @@ import pytest
 
 from gateway.contract.commands import Outcome
 from gateway.control import audit
-from gateway.control.audit import Audit, AuditError, Head, head_of, records, verify
+from gateway.control.audit import FILE, Audit, AuditError, Head, audit_directory, head_of, records, verify
 from tests.gateway.control.scenes import NOW_US, S, order
 
 
@@ -214,3 +214,12 @@ def test_a_note_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_receipt_has_one_form(text: str) -> None:
     with pytest.raises(ValueError, match="must be SEQUENCE:HASH"):
         head_of(text)
+
+
+def test_the_audit_is_found_where_the_units_put_it(tmp_path: Path) -> None:
+    state = tmp_path / "tagwharf"
+    assert audit_directory(state, "edge-1") == state
+    for place in (tmp_path / "tagwharf-edge" / "edge-1", tmp_path / "tagwharf-edge", state):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / FILE).touch()
+        assert audit_directory(state, "edge-1") == place

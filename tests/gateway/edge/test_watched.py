@@ -134,3 +134,14 @@ def test_settings_in_force_are_told_and_end_with_the_link() -> None:
     watched.link_failed("link_failed", "gone", 7)
     assert device.batch("edge-1", 8).in_force == {}
     assert told
+
+
+def test_what_is_in_force_in_a_meter_outlives_its_silence_but_not_its_line() -> None:
+    watched = line(Told())
+    meter = watched.devices["m1"]
+    watched.observe(InForce({"ct_ratio": "40"}, "m1"), 2)
+    watched.observe(Watching(source="m1"), 3)
+    watched.observe(Watching(source="m1", active=False), 4)
+    assert (meter.state, meter.batch("edge-1", 5).in_force) == ("offline", {"ct_ratio": "40"})
+    watched.link_failed("link_lost", "", 6)
+    assert meter.batch("edge-1", 7).in_force == {}

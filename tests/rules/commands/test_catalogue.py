@@ -11,7 +11,7 @@ from rules.commands.catalogue import COMMANDS, add_commands
 def test_every_command_declares_its_arguments_and_its_help() -> None:
     parser = argparse.ArgumentParser()
     add_commands(parser.add_subparsers(dest="command"))
-    assert sorted(COMMANDS) == ["check", "replay", "simulate", "test", "trace"]
+    assert sorted(COMMANDS) == ["check", "list", "replay", "simulate", "test", "trace"]
     assert parser.parse_args(["check", "x.toml"]).command == "check"
 
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.config.load import load_site
 from gateway.config.models import JournalSink
 from gateway.recording import RecordingError
-from rules.commands.recordings import add_recording, event_directory, head_lines, opened
+from rules.commands.recordings import add_recording, event_directory, head, head_lines, opened
 from rules.explaining.replay import Window
 from tests.rules.recorded import START_US, recorded, site_file
 
@@ -46,10 +46,11 @@ def test_an_empty_one_and_none(tmp_path: Path) -> None:
 def test_the_head_says_what_an_empty_state_means(tmp_path: Path) -> None:
     known = recorded(tmp_path)
     found = opened(options(), load_site(known.config))
-    late = head_lines(found, Window(START_US, START_US + 10_000_000, START_US + 20_000_000, 2**62), 7)
+    late = head_lines(head(found, Window(START_US, START_US + 10_000_000, START_US + 20_000_000, 2**62), 7))
     assert late[2].startswith("replayed:  7 batches from 2026-")
     assert len(late) == 3
-    early = head_lines(found, Window(START_US - 5, START_US, START_US + 20_000_000, 2**62), 7)
+    early = head_lines(head(found, Window(START_US - 5, START_US, START_US + 20_000_000, 2**62), 7))
     assert "nothing was replayed before the window: tags that were there already arrive anew" in early[3]
     found.recording.damaged.append("row 7")
-    assert head_lines(found, Window(0, 1, 2, 3), 7)[-1] == "not readable: row 7"
+    assert head_lines(head(found, Window(0, 1, 2, 3), 7))[-1] == "not readable: row 7"
+    assert head_lines(head(found, Window(0, 1, 2, 3), 7, ["day 8"]))[-1] == "not readable: day 8"

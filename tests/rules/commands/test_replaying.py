@@ -78,3 +78,25 @@ def test_no_recording_and_a_wrong_file(tmp_path: Path, capsys: pytest.CaptureFix
 def test_when_nothing_happened(known: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
     status, lines = answer(capsys, known.config, "--diff", "--from", "100ms")
     assert (status, lines[-1]) == (0, "nothing was made, neither then nor now")
+
+
+def test_a_difference_for_a_page_is_counted_whole_and_listed_in_part(
+    known: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, lines = answer(capsys, known.config, "--diff", "--json")
+    found = json.loads(lines[0])
+    assert (status, found["is_same"]) == (0, True)
+    assert found["recording"]["batches"] == len(known.batches)
+    assert found["recording"]["damaged"] == []
+    config = site_file(tmp_path, known.state)
+    config.write_text(config.read_text().replace("above = 1", "above = 9"))
+    status, lines = answer(capsys, config, "--diff", "--json", "--most", "1")
+    found = json.loads(lines[0])
+    assert (status, found["is_same"]) == (1, False)
+    assert (found["rules"]["busy"]["missing_now_count"], len(found["rules"]["busy"]["missing_now"])) == (2, 1)
+    status, lines = answer(capsys, config, "--diff", "--most", "1")
+    assert "  ... and 1 more (--most)" in lines
+    status, lines = answer(capsys, known.config, "--json", "--most", "1")
+    found = json.loads(lines[0])
+    assert (len(found["events"]), len(found["alarms"])) == (1, 1)
+    assert {"rule": "truck-in", "what": "event truck-in", "count": 2} in found["counts"]

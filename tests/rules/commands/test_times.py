@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from rules.commands.times import Ago, a_duration, a_time, at
+from rules.commands.times import Ago, a_count, a_duration, a_time, at
 
 MORNING_US = 1_772_438_400_000_000
 
@@ -41,3 +41,10 @@ def test_what_is_neither_is_refused_with_examples() -> None:
         a_time("noon")
     with pytest.raises(argparse.ArgumentTypeError, match="'noon' is no duration above zero"):
         a_duration("noon")
+
+
+def test_counts() -> None:
+    assert (a_count("0"), a_count("500")) == (0, 500)
+    for text in ("-1", "many", "1.5", "", "\u0663"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is no number of things"):
+            a_count(text)

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.config.control import Control, Person
 from gateway.config.models import Mqtt, RulesSettings, Site, SiteFile
-from gateway.config.rules import AlarmSettings, MatchRule
+from gateway.config.rules import AlarmSettings, MatchRule, Severity
 from gateway.contract.alarm_orders import Action, AlarmOrder, AlarmOutcome, as_alarm_outcome
 from gateway.contract.batches import Signal, SignalBatch, encode
 from gateway.contract.commands import fields_of, is_signed, signature_of, signed
@@ -164,6 +164,36 @@ def test_an_order_of_a_known_person_that_is_refused(changes: dict[str, Any], cod
     outcome, alarms = scene.give(scene.order(changes.pop("action", "acknowledge"), **changes))
     assert (outcome.state, outcome.code, alarms) == ("refused", code, [])
     assert scene.counted(code) == 1
+
+
+def test_a_person_escalates_an_alarm_until_it_is_as_loud_as_can_be() -> None:
+    scene = Scene()
+    scene.give(scene.order())
+    order = scene.order("escalate", comment="it is the wrong door")
+    outcome, [alarm] = scene.give(order)
+    assert (outcome.state, outcome.action, outcome.by) == ("done", "escalate", "anna")
+    assert (alarm.severity, alarm.escalated_by, alarm.acknowledged_by) == ("critical", "anna", None)
+    assert scene.give(order)[0].code == "replayed"
+    outcome, alarms = scene.give(scene.order("escalate"))
+    assert (outcome.state, outcome.code, alarms) == ("refused", "loudest", [])
+    assert scene.counted("loudest") == 1
+    scene.own.put(SINK_STOPPED, "store", "401")
+    [standing] = scene.told.pop().alarms
+    assert scene.give(scene.order("escalate", alarm=standing.id), topic=standing.id)[0].code == "loudest"
+
+
+def test_an_escalated_alarm_that_was_acknowledged_begins_its_time_again_by_the_clock_of_its_gateway() -> None:
+    settings = AlarmSettings(severity=Severity.INFO, latch=True, acknowledge_within_s=5)
+    within = DOOR.model_copy(update={"alarm": settings})
+    engine = Engine(site().model_copy(update={"rule": [within]}), NOTHING)
+    [raised] = engine.step(door(1, is_open=True)).alarms
+    fields: dict[str, Any] = {"alarm": raised.id, "by": "anna", "at_us": NOW_US, "expires_at_us": NOW_US + 1}
+    assert engine.order(AlarmOrder(id="order-1", action="acknowledge", **fields)).alarm
+    engine.step(door(20, is_open=True))
+    assert engine.order(AlarmOrder(id="order-2", action="escalate", **fields)).alarm
+    assert engine.step(door(24, is_open=True)).alarms == []
+    [louder] = engine.step(door(25, is_open=True)).alarms
+    assert (louder.severity, louder.escalated_by) == ("critical", "anna")
 
 
 def test_an_order_is_taken_once() -> None:

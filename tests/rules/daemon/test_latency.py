@@ -30,6 +30,21 @@ def test_nothing_known_is_zero_and_extremes_are_kept() -> None:
     assert histogram.cumulative([100, 1_000]) == [1, 1]
 
 
+def test_an_interval_is_what_was_counted_since_a_copy() -> None:
+    histogram, alone = Histogram(), Histogram()
+    for value in (200, 3_000, 90_000):
+        histogram.add(value, times=5)
+    before = histogram.copy()
+    for value in (700, 800, 20_000):
+        histogram.add(value, times=2)
+        alone.add(value, times=2)
+    interval = histogram.since(before)
+    assert interval.summary_ms() == alone.summary_ms()
+    assert interval.total_us == alone.total_us
+    assert (before.n, histogram.n) == (15, 21)  # neither is touched
+    assert histogram.since(histogram.copy()).n == 0
+
+
 def test_a_batch_is_done_when_the_store_has_its_points() -> None:
     histogram = Histogram()
     to_store = ToStore(histogram)

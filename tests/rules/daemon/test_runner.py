@@ -16,11 +16,18 @@ from gateway.contract.events import decode_event
 from gateway.contract.flow import decode_rules_status
 from gateway.contract.ledger import decode_rules_ledger
 from gateway.event_history import EventHistory
+from gateway.health import Health
 from gateway.mqtt import Will, session
+from rules.daemon.edge_ledgers import EdgeLedgers
 from rules.daemon.pipeline import Pipeline
+from rules.daemon.platform_points import PlatformPoints
+from rules.daemon.rule_times import RuleTimes
 from rules.daemon.runner import LEDGER_FILE, Runner
+from rules.engine import Engine
+from tests.rules.daemon.test_platform_points import SEEN, Shelf, ledger
 from tests.rules.edge import TOPICS, Edge, listening, until
 from tests.rules.passthrough import EPC, NOW_US, PassThrough, pipeline, reads
+from tests.rules.things.registries import NOTHING
 from tests.support.broker import Broker, running_broker
 
 
@@ -248,6 +255,47 @@ def test_what_strangers_publish_does_no_harm(tmp_path: Path, broker: Broker) -> 
             assert made.malformed == {"batch": 1, "resume": 1, "topic": 1}
 
     asyncio.run(main())
+
+
+def test_the_ledgers_of_gateways_become_points_and_our_own_does_not(tmp_path: Path, broker: Broker) -> None:
+    """One is retained by the broker before anybody listens, one comes later; a stranger's is refused."""
+    shelf = Shelf()
+
+    def ledgers() -> dict[str, int]:
+        of_reads = [row for row in shelf.rows("ledger") if row.tags["kind"] == "reads"]
+        return {row.tags["gateway"]: int(row.fields["heard"]) for row in of_reads}
+
+    async def main() -> None:
+        health, stop = Health("test"), asyncio.Event()
+        async with session(broker.settings, client_id="test-edges") as edges:
+            await edges.publish(TOPICS.ledger("edge-1"), ledger(heard=11), retain=True)
+            times = RuleTimes(Engine(SEEN, NOTHING))
+            async with pipeline(tmp_path, times, [shelf]) as made:
+                platform = PlatformPoints(made, times, EdgeLedgers(health), site="port", every_s=0.1)
+                runner = Runner(
+                    made,
+                    mqtt=broker.settings,
+                    client_id="test-rules",
+                    health=health,
+                    directory=tmp_path,
+                    platform=platform,
+                )
+                task = asyncio.create_task(runner.run(stop))
+                try:
+                    await until(lambda: ledgers() == {"edge-1": 11})
+                    await edges.publish(TOPICS.ledger("edge-2"), ledger("edge-2", heard=22))
+                    await edges.publish(TOPICS.ledger("edge-3"), ledger("edge-2", heard=33))  # in another's name
+                    await until(lambda: ledgers() == {"edge-1": 11, "edge-2": 22})
+                    await edges.publish(TOPICS.ledger("edge-1"), ledger(heard=12), retain=True)
+                    await until(lambda: ledgers() == {"edge-1": 12, "edge-2": 22})
+                finally:
+                    stop.set()
+                    async with asyncio.timeout(20):
+                        await task
+                assert made.malformed == {}
+
+    asyncio.run(main())
+    assert {row.tags["sink"] for row in shelf.rows("sink")} == {"shelf"}
 
 
 def test_a_ledger_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path, broker: Broker) -> None:

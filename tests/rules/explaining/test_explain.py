@@ -13,7 +13,7 @@ ITEM: Fields = {"zone": "lane-1", "direction": "out", "kind": "truck", "conditio
 
 
 def lines(text: str) -> list[str]:
-    return [each.line() for each in findings(text, ITEM)]
+    return [each.line().written() for each in findings(text, ITEM)]
 
 
 def test_each_part_is_told_with_the_values_that_it_asked_for() -> None:

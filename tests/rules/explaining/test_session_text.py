@@ -7,6 +7,7 @@ import pytest
 
 from gateway.config.rules import Close, Decision, Input, LookUp, Part, SessionRule, Telling, Verdict
 from gateway.contract.events import Event, Evidence, Scalar
+from rules.explaining.line import written
 from rules.explaining.session_text import is_part_of, session_lines, verdict_text
 from tests.rules.explaining.test_trace_text import text_of
 from tests.rules.recorded import START_US, TRUCK, Recorded, gate_recorded
@@ -42,7 +43,7 @@ def event(kind: str = "decided", **fields: Scalar) -> Event:
 
 
 def lines(told: Event, decision: Event | None = None) -> list[str]:
-    return list(session_lines(RULE, told, [], decision))
+    return list(written(session_lines(RULE, told, [], decision)))
 
 
 def test_parts_of_every_kind() -> None:
@@ -111,7 +112,7 @@ def test_an_end_points_to_its_decision() -> None:
 
 def test_a_session_that_decides_nothing() -> None:
     rule = RULE.model_copy(update={"decide": None, "lookup": {}, "tell": {}})
-    found = list(session_lines(rule, event("done", duration_s=1.0), [], None))
+    found = list(written(session_lines(rule, event("done", duration_s=1.0), [], None)))
     assert found[-2:] == ["missing: nothing", "told: duration_s 1.0"]
 
 

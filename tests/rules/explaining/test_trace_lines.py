@@ -5,7 +5,8 @@ import pytest
 
 from gateway.contract.events import Alarm, Event, Evidence
 from rules.explaining.folding import folded
-from rules.explaining.trace_lines import evidence_text, field_lines, kept_lines, more_lines, outcome_line, title
+from rules.explaining.line import written
+from rules.explaining.trace_lines import evidence_text, field_lines, kept_line, more_lines, outcome_line, title
 from rules.explaining.tracing import Kept
 
 START_US = 1_790_000_000_000_000
@@ -31,11 +32,13 @@ def test_a_title_is_short() -> None:
 
 
 def test_fields_stand_below_one_a_line_where_they_are_long() -> None:
-    assert field_lines(EVENT) == ["kind=truck"]
-    assert field_lines(msgspec.structs.replace(EVENT, fields={"a": 1, "b": "x"})) == ["a=1  b=x"]
+    assert list(written(field_lines(EVENT))) == ["kind=truck"]
+    assert list(written(field_lines(msgspec.structs.replace(EVENT, fields={"a": 1, "b": "x"})))) == ["a=1  b=x"]
     long = {f"field_{number}": "x" * 30 for number in range(5)}
-    assert field_lines(msgspec.structs.replace(EVENT, fields=long)) == [f"{name}={'x' * 30}" for name in long]
-    assert field_lines(msgspec.structs.replace(EVENT, fields={})) == []
+    assert list(written(field_lines(msgspec.structs.replace(EVENT, fields=long)))) == [
+        f"{name}={'x' * 30}" for name in long
+    ]
+    assert list(written(field_lines(msgspec.structs.replace(EVENT, fields={})))) == []
 
 
 def test_one_line_for_lists_of_many() -> None:
@@ -59,9 +62,9 @@ def test_evidence_in_words(evidence: Evidence, text: str) -> None:
 def test_more_of_a_state_tells_what_has_gone_on() -> None:
     states = [Kept("r", "X/", START_US + number, {"count": number, "name": "n", "at_us": 0}) for number in range(1, 4)]
     (fold,) = folded(states)
-    assert list(kept_lines(states[0])) == ["2026-09-21 14:13:20.000Z  keeps of X: count 1, name n"]
-    assert list(more_lines(fold)) == ["    ... 2 more like it until 2026-09-21 14:13:20.000Z, then: count 3"]
+    assert list(written([kept_line(states[0])])) == ["2026-09-21 14:13:20.000Z  keeps of X: count 1, name n"]
+    assert list(written(more_lines(fold))) == ["    ... 2 more like it until 2026-09-21 14:13:20.000Z, then: count 3"]
     (single,) = folded(states[:1])
-    assert list(more_lines(single)) == []
+    assert list(written(more_lines(single))) == []
     same = folded([Kept("r", "X", START_US, None), Kept("r", "X", START_US, None)])
-    assert list(more_lines(same[0])) == ["    ... 1 more like it until 2026-09-21 14:13:20.000Z"]
+    assert list(written(more_lines(same[0]))) == ["    ... 1 more like it until 2026-09-21 14:13:20.000Z"]

@@ -7,6 +7,7 @@ from gateway.config.rules import Rule
 from gateway.recording import Recording
 from rules.expansion import load_as_run
 from rules.explaining import trace_text
+from rules.explaining.line import written
 from rules.explaining.trace_lines import evidence_text, title
 from rules.explaining.trace_text import TraceText
 from rules.explaining.tracing import Judged, Kept, Seen, Trace, Tracer
@@ -45,13 +46,13 @@ def text_of(known: Recorded, rule: str | None, about: str, key: str, *, is_all: 
         for each in tracer.trace.outcomes()
         if each.told.id == key and getattr(each.told, "state", "raised") == "raised"
     ]
-    return list(text.why(told))
+    return list(written(text.why(told)))
 
 
 def why_not(known: Recorded, rule: str, about: str, from_s: float, to_s: float) -> list[str]:
     text, tracer = traced(known, rule, about)
     us = (START_US + round(from_s * 1e6), START_US + round(to_s * 1e6))
-    return list(text.why_not(tracer.rules[0], tracer.about, *us))
+    return list(written(text.why_not(tracer.rules[0], tracer.about, *us)))
 
 
 def test_an_event_is_followed_back_to_its_raw_reads(known: Recorded) -> None:
@@ -104,7 +105,7 @@ def test_what_presence_concluded_rests_on_reads(known: Recorded) -> None:
 
 def test_what_is_older_than_the_replay_says_so(known: Recorded) -> None:
     text, _ = traced(known, "voltage-low", "meter-1", from_s=30)
-    lines = list(text.why(known.alarm("voltage-low")))
+    lines = list(written(text.why(known.alarm("voltage-low"))))
     assert any("came before the part of the recording that was replayed: use --look-back" in line for line in lines)
 
 
@@ -150,11 +151,11 @@ def test_what_rests_on_nothing_or_on_what_is_gone(known: Recorded) -> None:
     event = known.event("passage")
     text = text_with(known, rules=[])
     nothing = msgspec.structs.replace(event.evidence, sequence_from=0, sequence_to=0)
-    assert list(text.why(msgspec.structs.replace(event, evidence=nothing)))[2:] == [
+    assert list(written(text.why(msgspec.structs.replace(event, evidence=nothing))))[2:] == [
         "  rests on nothing that the journal holds"
     ]
     gone = msgspec.structs.replace(event.evidence, sequence_from=9_000, sequence_to=9_001)
-    assert list(text.why(msgspec.structs.replace(event, evidence=gone)))[-1] == (
+    assert list(written(text.why(msgspec.structs.replace(event, evidence=gone))))[-1] == (
         "    those batches are no longer in the recording"
     )
 
@@ -183,7 +184,7 @@ def test_items_outside_the_calendar_and_without_a_key(known: Recorded) -> None:
         Judged(made, "", "true", seen, seen.fields, "X", is_planned=False),
         Judged(made, "open", "true", seen, seen.fields, None, is_planned=True),
     ]
-    lines = list(text_with(known, *log, rules=[made]).why_not(made, {"X"}, START_US, START_US + 1))
+    lines = list(written(text_with(known, *log, rules=[made]).why_not(made, {"X"}, START_US, START_US + 1)))
     assert lines[2:4] == ["      FALSE  day is no planned time then", "      true   true"]
     assert "read as open" in lines[4]
     assert lines[5] == "      FALSE  it has no value in the key field of the rule, or one that `places` does not list"
@@ -197,7 +198,7 @@ def test_states_are_told_for_people(known: Recorded) -> None:
         "due_us": START_US, "verdict": "hold", "count": 3, "is_over": False, "true_from": 7,
     }  # fmt: skip
     log = [Kept("busy", "X/a/", START_US, state), Kept("busy", "X/a/", START_US, None)]
-    (_, kept, gone, *_) = text_with(known, *log, rules=[made]).why_not(made, {"X"}, START_US, START_US + 1)
+    (_, kept, gone, *_) = written(text_with(known, *log, rules=[made]).why_not(made, {"X"}, START_US, START_US + 1))
     assert kept.partition("Z  ")[2] == (
         "keeps of X/a: parts of 2: a, b, items (2), waited_us 2.5s, due_us 2026-09-21 14:13:20.000Z, "
         "verdict hold, count 3"
@@ -214,7 +215,7 @@ def test_a_cycle_that_was_let_go_of_is_not_told_again(known: Recorded) -> None:
         Kept("busy", "meter-1", START_US + 2, state),
     ]
     alarm = msgspec.structs.replace(known.alarm("voltage-low"), rule="busy")
-    lines = list(text_with(known, *log, rules=[made]).why(alarm))
+    lines = list(written(text_with(known, *log, rules=[made]).why(alarm)))
     assert sum("keeps of meter-1" in line for line in lines) == 1
     assert not any("keeps nothing" in line for line in lines)
 
@@ -226,8 +227,8 @@ def test_all_of_a_session_and_of_its_beginning(gate: Recorded) -> None:
     assert not any("more like it" in line for line in every)
     text, tracer = traced(gate, "gate", "gate-in", from_s=34)
     assert [each for each in tracer.trace.outcomes() if each.told.id == event.id] == []
-    assert "    TRUE   hold: Heavier than declared" in "\n".join(text.as_told(event))
-    replayed = list(text.why(event))
+    assert "    TRUE   hold: Heavier than declared" in "\n".join(written(text.as_told(event)))
+    replayed = list(written(text.why(event)))
     assert (
         "    truck      truck 7  the most frequent of 9 reads, share 1.00, at 2026-09-21 14:13:55.000Z" in replayed[2]
     )
@@ -245,7 +246,7 @@ def test_the_history_of_a_session_tells_its_decisions(gate: Recorded) -> None:
 def test_an_alarm_from_before_its_rule_was_a_session(gate: Recorded) -> None:
     text, _ = traced(gate, "gate", "gate-in")
     alarm = msgspec.structs.replace(gate.alarm("refused"), rule="gate", fields={"count": 3})
-    assert any("came before the part of the recording" in line for line in text.why(alarm))
+    assert any("came before the part of the recording" in line for line in written(text.why(alarm)))
 
 
 def test_an_item_that_opened_nothing_is_told_without_its_raw_signal(gate: Recorded) -> None:
@@ -260,8 +261,7 @@ def test_an_item_that_opened_nothing_is_told_without_its_raw_signal(gate: Record
 
 def test_a_session_of_which_the_trace_holds_nothing(gate: Recorded) -> None:
     rules = [each for each in load_as_run(gate.config).rule if each.name == "gate"]
-    lines = list(TraceText(load_as_run(gate.config), Trace(), rules, Recording(gate.state)).why(
-        gate.event("gate-decision", 1)
-    ))  # fmt: skip
+    text = TraceText(load_as_run(gate.config), Trace(), rules, Recording(gate.state))
+    lines = list(written(text.why(gate.event("gate-decision", 1))))
     assert any(line.startswith("    TRUE   hold: Heavier than declared") for line in lines)
     assert any("came before the part of the recording" in line for line in lines)

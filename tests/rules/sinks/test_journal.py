@@ -48,6 +48,16 @@ def test_a_parcel_counts_its_points_and_reads_travel_apart(tmp_path: Path) -> No
     assert [p.kind for p in quiet.encode([first])] == ["events"]
 
 
+def test_a_measurement_that_has_no_table_is_left_out_and_counts_nowhere(tmp_path: Path) -> None:
+    sink = JournalSink("events", EventJournal(tmp_path, keep_days=9_000))
+    own = Point("no_table", (("site", "port"),), (("value", 1),), NOW_US * 1_000)
+    assert sink.encode([Outputs(NOW_US, points=[own])]) == []
+    among = readings(Reading("active_power", "1-0:1.7.0", Decimal(1), "W"))
+    among.points.append(own)
+    assert [parcel.points for parcel in sink.encode([among])] == [1]
+    assert write(tmp_path, among) == []
+
+
 def test_a_reading_keeps_its_exact_decimal_phase_and_tariff(tmp_path: Path) -> None:
     exact = Decimal("123456789012345.123456789")
     made = readings(

@@ -13,7 +13,7 @@ import pytest
 from gateway.config.models import SiteFile
 from gateway.contract.ledger import decode_rules_ledger
 from gateway.event_history import EventHistory
-from rules.cli import EX_CONFIG, latency_sink
+from rules.daemon.process import EX_CONFIG, latency_sink
 from tests.rules.edge import Edge, until
 from tests.rules.rules_daemon import TAGS, Daemon, traffic
 from tests.support.broker import Broker, running_broker

@@ -18,6 +18,10 @@ done
 ok "the ledger balances" "until_true '/opt/tagwharf/bin/tagwharf ledger > /ledger.txt' && grep -q '^dock, at' /ledger.txt"
 ok "the console reads the journal and cannot write it" \
   "setpriv --reuid=tagwharf-console --regid=tagwharf --clear-groups sh -c 'cat /var/lib/tagwharf/events/*.db > /dev/null && ! touch /var/lib/tagwharf/x'"
+ok "the console reads the edge journal and cannot write it" \
+  "until_true 'ls /var/lib/tagwharf-edge/journal/*.sqlite' && setpriv --reuid=tagwharf-console --regid=tagwharf --init-groups sh -c 'cat /var/lib/tagwharf-edge/journal/*.sqlite > /dev/null && ! touch /var/lib/tagwharf-edge/x'"
+ok "the console's own process has the groups for both journals" \
+  "grep '^Groups:' /proc/\$(pid tagwharf-console)/status | grep -qw \$(getent group tagwharf-edge | cut -d: -f3)"
 ok "the edge cannot see what was concluded" \
   "! setpriv --reuid=tagwharf-edge --regid=tagwharf-edge --clear-groups ls /var/lib/tagwharf"
 ok "no credential is handed over while there is none" "[ ! -e /run/credentials/tagwharf-edge.service/mqtt-password ]"

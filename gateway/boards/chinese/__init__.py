@@ -1,0 +1,1 @@
+"""The boards in Chinese: the same, in other words."""

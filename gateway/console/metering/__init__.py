@@ -1,0 +1,1 @@
+"""What the pages of meters and machines stand on: what the site has, what is heard now, questions, sheets."""

@@ -1,0 +1,161 @@
+"""Questions to the event journal that pages and boards ask: bounded in size and time, from any thread, read-only."""
+
+from gateway.history.activity import (
+    Activity,
+    RuleActivity,
+    TypeCount,
+    activity,
+)
+from gateway.history.curves import (
+    Curve,
+    Curves,
+    SeriesKey,
+    curves,
+)
+from gateway.history.days import (
+    DayFiles,
+    QuestionTimeoutError,
+)
+from gateway.history.demand import (
+    DemandRow,
+    Demands,
+    demands,
+)
+from gateway.history.energy import (
+    EnergyBar,
+    EnergyBars,
+    EnergyGap,
+    EnergyGaps,
+    EnergyRow,
+    EnergyRows,
+    EnergyTotal,
+    EnergyTotals,
+    energy_bars,
+    energy_gaps,
+    energy_rows,
+    energy_totals,
+)
+from gateway.history.known import (
+    KnownSeries,
+    SeriesList,
+    known_series,
+)
+from gateway.history.machines import (
+    Production,
+    ProductionRow,
+    StopTotal,
+    StopTotals,
+    production,
+    stop_totals,
+)
+from gateway.history.pages import (
+    AlarmCursor,
+    AlarmHistory,
+    AlarmPage,
+    Cursor,
+    EventPage,
+    FoundEvent,
+    alarm_history,
+    alarm_page,
+    event,
+    event_page,
+)
+from gateway.history.presence import (
+    Presence,
+    Present,
+    ZoneCount,
+    ZoneCounts,
+    present,
+    zone_counts,
+)
+from gateway.history.related import (
+    RawRead,
+    Related,
+    SignalValue,
+    related,
+)
+from gateway.history.rule_curve import (
+    RuleCurve,
+    rule_curve,
+)
+from gateway.history.search import (
+    Hit,
+    Hits,
+    search,
+)
+from gateway.history.states import (
+    DeviceState,
+    DeviceStates,
+    States,
+    StateSpan,
+    device_states,
+    states,
+)
+
+__all__ = [
+    "Activity",
+    "AlarmCursor",
+    "AlarmHistory",
+    "AlarmPage",
+    "Cursor",
+    "Curve",
+    "Curves",
+    "DayFiles",
+    "DemandRow",
+    "Demands",
+    "DeviceState",
+    "DeviceStates",
+    "EnergyBar",
+    "EnergyBars",
+    "EnergyGap",
+    "EnergyGaps",
+    "EnergyRow",
+    "EnergyRows",
+    "EnergyTotal",
+    "EnergyTotals",
+    "EventPage",
+    "FoundEvent",
+    "Hit",
+    "Hits",
+    "KnownSeries",
+    "Presence",
+    "Present",
+    "Production",
+    "ProductionRow",
+    "QuestionTimeoutError",
+    "RawRead",
+    "Related",
+    "RuleActivity",
+    "RuleCurve",
+    "SeriesKey",
+    "SeriesList",
+    "SignalValue",
+    "StateSpan",
+    "States",
+    "StopTotal",
+    "StopTotals",
+    "TypeCount",
+    "ZoneCount",
+    "ZoneCounts",
+    "activity",
+    "alarm_history",
+    "alarm_page",
+    "curves",
+    "demands",
+    "device_states",
+    "energy_bars",
+    "energy_gaps",
+    "energy_rows",
+    "energy_totals",
+    "event",
+    "event_page",
+    "known_series",
+    "present",
+    "production",
+    "related",
+    "rule_curve",
+    "search",
+    "states",
+    "stop_totals",
+    "zone_counts",
+]
