@@ -69,9 +69,9 @@ def _answers(port: int) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium, for as long as its tests run: Playwright keeps a loop running, beside which nobody else may run one."""
     path = shutil.which("chromium")
     if path is None:
         if os.environ.get("CI"):
