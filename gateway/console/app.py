@@ -38,7 +38,7 @@ def application(console: Console) -> ASGIApp:
         Route("/", _shell),
         Route(f"/{LOGIN}", _shell),
         Route("/api/shell", _about(console, pages)),
-        Route("/api/stream", _Stream(console), methods=["GET"]),
+        Route("/api/stream", _Stream(console, pages), methods=["GET"]),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     for page in pages:
@@ -73,12 +73,14 @@ def _about(console: Console, pages: tuple[Page, ...]) -> Callable[[Request], Res
 class _Stream:
     """`/api/stream`; see `gateway.console.streams`."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, pages: tuple[Page, ...]) -> None:
         self._streams, self._accounts = Streams(console.live.parts), console.accounts
+        self._least = {part: _least_of(part, pages) for part in console.live.parts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        require(request, Role.VIEWER)
+        asked = request.query_params.get("parts", "").split(",")
+        require(request, max(self._least.get(part, Role.VIEWER) for part in asked))
         response: ASGIApp
         try:
             response = self._streams.open(request.query_params, lambda: self._accounts.still_allowed(request))
@@ -89,6 +91,12 @@ class _Stream:
         except ValueError as error:
             response = refusal(str(error), 400)
         await response(scope, receive, send)
+
+
+def _least_of(part: str, pages: tuple[Page, ...]) -> Role:
+    """Who may follow a part: those who may see the page that it is named after."""
+    own = [page.least for page in pages if part == page.name or part.startswith(f"{page.name}-")]
+    return max(own, default=Role.VIEWER)
 
 
 def _guarded(route: BaseRoute, least: Role) -> BaseRoute:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -267,7 +267,7 @@ def messages() -> Iterator[tuple[str, bytes]]:
     """What the devices, the gateway and the rules publish, by topic below the site's."""
     for number, text in enumerate(TEXTS):
         topic, at_us = f"gate-{number}", NOW_US + number
-        common = {"gateway": "edge-1", "received_at_us": at_us}
+        common: dict[str, Any] = {"gateway": "edge-1", "received_at_us": at_us}
         conditions = [batches.Condition(name=text, severity=text, since_us=at_us, key=text, detail=text)]
         for device in (text, "gate"):
             yield f"{topic}/status", batches.encode(batches.StatusBatch(

@@ -65,7 +65,7 @@ async function show() {
   t = await texts(null);
   frame(name);
   if (!isLogin && (!known || !mayBe(known.least))) {
-    if (known && me.login_possible) return toLogin();
+    if (known && me.login_possible && !me.name) return toLogin();
     fill(main, el("h1", {}, t(known ? "not_allowed" : "no_such_page")));
     open = { name, close: () => {}, stopStream: follow([], {}, () => {}) };
     return;

@@ -57,6 +57,22 @@ def test_a_page_that_rebinds_its_name_to_loopback_is_refused(tmp_path: Path) -> 
     with_console(make_console(tmp_path), body)
 
 
+def test_a_part_is_followed_by_those_who_may_see_its_page(tmp_path: Path) -> None:
+    def body(served: Served) -> None:
+        served.visitor.come()
+        for parts in ("control", "summary,control"):
+            assert served.refused(f"/api/stream?parts={parts}", 401) == "log in first"
+        assert served.visitor.log_in("vera").status == 200
+        assert "this needs operator" in served.refused("/api/stream?parts=control", 403)
+        with served.stream("parts=summary") as messages:
+            assert next(messages)[0] == "summary"
+        assert served.visitor.log_in("olga").status == 200
+        with served.stream("parts=control") as messages:
+            assert next(messages)[0] == "control"
+
+    with_console(make_console(tmp_path), body)
+
+
 def test_files_outside_the_page_are_not_served(tmp_path: Path) -> None:
     def body(served: Served) -> None:
         for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/%2e%2e%2fapp.py", "/etc/passwd"):
@@ -72,7 +88,7 @@ def test_what_is_not_there_and_what_is_wrong_are_refused_in_words(tmp_path: Path
         assert "'secrets' is none; there are alarms, " in text
         text = served.refused("/api/stream?parts=reads&reads.mask=xyz")
         assert text == "mask: 'XYZ' is no EPC mask; it has hex digits, ? for any digit, and may end in *"
-        names = ",".join(sorted(served.console.live.parts)[:9])
+        names = ",".join(sorted(set(served.console.live.parts) - {"control"})[:9])
         assert "9 in one stream; 8 at most" in served.refused(f"/api/stream?parts={names}")
 
     with_console(make_console(tmp_path), body)

@@ -151,7 +151,7 @@ export function spark(values, { label, width = 160, height = 32, least = null, m
 /** A bar from 0 to `most` with a mark at `limit`: how much of what is allowed is used. */
 export function gauge({ value, limit, most, unit, label, tone }) {
   const top = most ?? Math.max(limit ? limit * 1.25 : 0, value ?? 0, 1e-9);
-  const part = (amount) => Math.max(0, Math.min(100, (100 * (amount ?? 0)) / top));
+  const part = (amount) => Math.max(0, Math.min(100, (100 * (amount ?? 0)) / top)) || 0; // of what is endless nothing is drawn
   const said = quantity(value, unit);
   return el("div", { class: `gauge ${tone ?? ""}`, role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": top,
     "aria-valuenow": value ?? 0, "aria-valuetext": said },

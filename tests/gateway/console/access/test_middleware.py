@@ -206,6 +206,21 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
     with_door(accounts_of(Clock()), body)
 
 
+def test_a_body_whose_length_is_told_twice_ends_the_connection() -> None:
+    def body(visitor: Visitor) -> None:
+        with socket.create_connection(("127.0.0.1", visitor.port), timeout=10) as link:
+            head = f"POST /api/order HTTP/1.1\r\nHost: 127.0.0.1:{visitor.port}\r\nContent-Length: 5\r\n"
+            hidden = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{visitor.port}\r\n\r\n"
+            link.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}".encode())
+            answer = b""
+            while part := link.recv(65536):
+                answer += part
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1
+
+    with_door(accounts_of(Clock()), body)
+
+
 def test_headers_that_are_too_large_end_the_connection() -> None:
     def body(visitor: Visitor) -> None:
         with socket.create_connection(("127.0.0.1", visitor.port), timeout=10) as line:

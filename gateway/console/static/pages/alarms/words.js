@@ -3,9 +3,9 @@ import { el } from "../../base/dom.js";
 import { orWord } from "../../base/text.js";
 
 export const SEVERITIES = ["info", "warning", "critical"];
-const SHAPES = { critical: "▲", warning: "◆", info: "●" };
-const TONES = { critical: "bad", warning: "warn", info: "soft" };
-const OF_STATE = { unseen: "bad", acknowledged: "good", ended: "soft", raised: "warn", cleared: "good" };
+const SHAPES = { __proto__: null, critical: "▲", warning: "◆", info: "●" };
+const TONES = { __proto__: null, critical: "bad", warning: "warn", info: "soft" };
+const OF_STATE = { __proto__: null, unseen: "bad", acknowledged: "good", ended: "soft", raised: "warn", cleared: "good" };
 
 export const severityWord = (t, severity) => orWord(t, "severity", severity, SEVERITIES);
 

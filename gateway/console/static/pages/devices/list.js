@@ -1,4 +1,5 @@
 // All devices, the worst first.
+import { named } from "../../base/api.js";
 import { el, fill, write } from "../../base/dom.js";
 import { age, moment, number } from "../../base/format.js";
 import { Rows } from "../../base/stream.js";
@@ -9,7 +10,7 @@ const EVERY_MS = 1000;
 const STATES = ["offline", "unknown", "degraded", "online"];
 
 export async function open({ root, t, api, on, follow, query }) {
-  const { devices: known } = await api("/devices/known");
+  const known = named((await api("/devices/known")).devices);
   const live = new Rows(), rates = new Rates();
   let isTold = false;
 

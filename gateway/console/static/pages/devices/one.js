@@ -1,4 +1,5 @@
 // One device: what it is, how it stands, what was asked of it, how its day was, and what it says now.
+import { named } from "../../base/api.js";
 import { Chart } from "../../base/chart.js";
 import { el, fill, svg, write } from "../../base/dom.js";
 import { age, duration, exactTime, hex, iso, moment, number, quantity, when } from "../../base/format.js";
@@ -11,7 +12,7 @@ const PAST_EVERY_MS = 30_000;
 const AFTER_CHANGE_MS = 3000; // until the rules have written a change into the event journal
 const SHOWN = 15;
 const WIDTH = 1000, HEIGHT = 30;
-const HEIGHTS = { online: 1, degraded: 0.7, offline: 0.4, unknown: 0.15 }; // a state is seen by its height, too
+const HEIGHTS = { __proto__: null, online: 1, degraded: 0.7, offline: 0.4, unknown: 0.15 }; // a state is seen by its height, too
 const VERDICTS = { same: "good", differs: "bad", unasked: "soft", not_told: "soft" };
 
 export async function open({ root, t, api, on, follow }, name) {
@@ -19,7 +20,7 @@ export async function open({ root, t, api, on, follow }, name) {
   const back = el("a", { href: "/devices" }, t("all_devices"));
   const [{ devices: known, has_journal: hasJournal }, about] = await Promise.all([api("/devices/known"),
     api("/devices/about", { query: { device: name } }).catch((error) => { if (error.status === 404) return null; throw error; })]);
-  const site = known[name] ?? null;
+  const site = named(known)[name] ?? null;
   const isRfid = site?.kind === "rfid", isMeter = site?.kind === "meter" && !site.behind;
   const address = encodeURIComponent(name);
   const live = new Rows(), rates = new Rates(), timers = [];

@@ -4,9 +4,9 @@ import { duration } from "../../base/format.js";
 
 const REASONS = ["ok", "starting", "started", "stopped", "vanished", "connecting", "another_client", "link_failed", "frame_error",
   "refused", "configuration", "driver_failed", "no_answer", "gateway_away"];
-const RANKS = { offline: 0, unknown: 1, degraded: 2, online: 4 };
-export const TONES = { online: "good", degraded: "warn", offline: "bad", unknown: "soft" };
-export const SEVERITY_TONES = { info: "soft", warning: "warn", fault: "bad" };
+const RANKS = { __proto__: null, offline: 0, unknown: 1, degraded: 2, online: 4 };
+export const TONES = { __proto__: null, online: "good", degraded: "warn", offline: "bad", unknown: "soft" };
+export const SEVERITY_TONES = { __proto__: null, info: "soft", warning: "warn", fault: "bad" };
 const RATE_OVER_MS = 5000;
 
 /** A reason as a person says it; that of a degraded device is the name of its condition, which stays as it is. */

@@ -213,7 +213,7 @@ async function heardCard(t, api, told, closers) {
   const { event, siblings, around, orders } = told;
   const body = el("div", {}, el("p", { class: "empty" }, t("looking")));
   const section = wide(t("heard_title"), el("p", { class: "hint" }, t("heard_hint")), body);
-  const names = {};
+  const names = Object.create(null); // a subject may be called `constructor`
   for (const each of [event, ...siblings]) {
     for (const [key, value] of Object.entries(each.fields ?? {})) {
       const of = key.endsWith("_epc") ? each.fields[key.slice(0, -4)] : null;

@@ -9,7 +9,7 @@ const TYPES = ["gate-decision", "gate-transaction", "access-decision", "access-c
   "yard-move", "access-duress", "access-request", "access-admitted", "parking-entry", "parking-visit", "parking-violation",
   "parking-overstay", "parking-full", "barrier-up", "barrier-raised", "barrier-unmatched", "fire-mode", "fire-ended", "gate-left",
   "arrived", "moved", "departed", "card_presented"];
-const TONES = { open: "good", granted: "good", hold: "warn", refused: "bad", trouble: "bad" };
+const TONES = { __proto__: null, open: "good", granted: "good", hold: "warn", refused: "bad", trouble: "bad" };
 const SIGNS = { good: "✓", warn: "‖", bad: "✕" };
 /** What the packs say, and the key of its words; what a site's own rules say is shown as it is. */
 const REASONS = {

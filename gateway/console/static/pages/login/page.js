@@ -2,8 +2,7 @@
 import { el, fill, write } from "../../base/dom.js";
 
 export function open({ root, query, t, api, me }) {
-  const wanted = query.get("to") ?? "/";
-  const to = wanted.startsWith("/") && !wanted.startsWith("//") && !wanted.startsWith("/\\") ? wanted : "/";
+  const to = ownAddress(query.get("to") ?? "/");
   const wrong = el("p", { class: "bad", role: "alert" });
   const name = el("input", { name: "name", autocomplete: "username", required: true, autofocus: true, maxlength: 64 });
   const password = el("input", { name: "password", type: "password", autocomplete: "current-password", required: true, maxlength: 256 });
@@ -25,4 +24,11 @@ export function open({ root, query, t, api, me }) {
   } }, el("h1", {}, t("title")), el("label", {}, t("name"), name), el("label", {}, t("password"), password), wrong, button);
   fill(root, me.login_possible ? form : el("p", { class: "card" }, t("no_users")));
   name.focus();
+}
+
+/** Where to go after the login: an address of this console, whatever somebody wrote into a link. */
+function ownAddress(wanted) {
+  if (!wanted.startsWith("/") || !URL.canParse(wanted, location.origin)) return "/";
+  const found = new URL(wanted, location.origin);
+  return found.origin === location.origin ? (found.pathname + found.search).replace(/^\/+/, "/") : "/";
 }

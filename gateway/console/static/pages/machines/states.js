@@ -4,8 +4,8 @@ import { duration, moment } from "../../base/format.js";
 import { locale } from "../../base/text.js";
 
 const STATES = ["execute", "idle", "held", "stopped", "aborted"];
-const HEIGHTS = { execute: 1, idle: 0.75, held: 0.55, stopped: 0.4, aborted: 0.3 };
-const TONES = { execute: "good", idle: "", held: "warn", stopped: "warn", aborted: "bad" };
+const HEIGHTS = { __proto__: null, execute: 1, idle: 0.75, held: 0.55, stopped: 0.4, aborted: 0.3 };
+const TONES = { __proto__: null, execute: "good", idle: "", held: "warn", stopped: "warn", aborted: "bad" };
 const WIDTH = 1000, HEIGHT = 92, BASE = 70, TOP = 6;
 const TICKS = 8;
 const TABLE_MOST = 200;

@@ -1,4 +1,5 @@
 // One meter: its demand, its registers now, its curves, its energy books.
+import { named } from "../../base/api.js";
 import { gauge } from "../../base/chart.js";
 import { el, fill, write } from "../../base/dom.js";
 import { duration, quantity, when } from "../../base/format.js";
@@ -37,7 +38,7 @@ export function openMeter(page) {
 
   async function ask() {
     try {
-      forecast = (await api("/meters/forecasts", { query: { meter: name } })).meters[name] ?? null;
+      forecast = named((await api("/meters/forecasts", { query: { meter: name } })).meters)[name] ?? null;
     } catch {
       forecast = null; // the card then says that there is none
     }

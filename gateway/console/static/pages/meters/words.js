@@ -90,7 +90,7 @@ export function standing(value, limit) {
   return value > limit * 0.9 ? { tone: "warn", word: "near" } : { tone: "good", word: "within" };
 }
 
-const STATES = { online: "good", degraded: "warn", offline: "bad" };
+const STATES = { __proto__: null, online: "good", degraded: "warn", offline: "bad" };
 
 /** The state of a device as a badge. */
 export function stateBadge(t, device) {

@@ -22,7 +22,7 @@ export const watches = (rule) => [...new Set(rule.takes.map((each) => each.on))]
 
 export const makes = (rule) => [...new Set(rule.makes.map((each) => each.type))].join(", ");
 
-const TONES = { critical: "bad", warning: "warn" };
+const TONES = { __proto__: null, critical: "bad", warning: "warn" };
 
 /** The alarms of a rule as badges. */
 export const alarmBadges = (t, rule) => [...new Set(rule.alarms.map((alarm) => alarm.severity))]

@@ -14,7 +14,7 @@ const EVENTS_SHOWN = 12, ALARMS_SHOWN = 5;
 const LOUDNESS = ["critical", "warning", "info"];
 const STATES = ["online", "degraded", "offline"];
 /** Which way a thing went, as it is drawn in the width of a place; the list says it in words. */
-const WAYS = { arrived: "→", moved: "↷", departed: "←", passage: "⇥" };
+const WAYS = { __proto__: null, arrived: "→", moved: "↷", departed: "←", passage: "⇥" };
 const AGAIN_MS = 1000, MINUTE_MS = 60000, RATE_AFTER_MS = 5000;
 
 export async function open(given) {
