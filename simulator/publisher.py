@@ -11,6 +11,7 @@ import aiomqtt
 from readers.codecs.iot_json import END, START
 from readers.errors import LinkError
 from readers.ports.base import HoldingPort
+from readers.tasks import end
 from simulator.server import Serve
 
 AGAIN_AFTER_S: Final = 1.0
@@ -65,9 +66,7 @@ class Publisher:
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
 
     async def _run(self) -> None:
         try:

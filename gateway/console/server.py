@@ -26,6 +26,7 @@ from gateway.console.registry import all_pages
 from gateway.health import Progress
 from gateway.logs import get_log
 from gateway.mqtt import Session, stay_connected
+from readers.tasks import end
 
 BEAT_EVERY_S: Final = 1.0
 STALLED_S: Final = 5.0
@@ -122,9 +123,7 @@ async def serve(site: SiteFile, config: Path) -> None:
     finally:
         systemd.stopping()
         server.end()
-        for task in work:
-            task.cancel()
-        await asyncio.gather(serving, *work, return_exceptions=True)
+        await asyncio.gather(end(*work), serving, return_exceptions=True)
         listener.close()
 
 

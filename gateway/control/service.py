@@ -34,6 +34,7 @@ from gateway.logs import get_log
 from gateway.mqtt import Message, Session, stay_connected
 from readers.control import Controllable, ControlPoint, Value
 from readers.observations import Observation
+from readers.tasks import end
 
 INCOMING: Final = 200
 NOT_YET: Final = "not connected yet"
@@ -162,9 +163,7 @@ class ControlService:
             for each in done:
                 await each
         finally:
-            for task in (serving, expiring, *self._working):
-                task.cancel()
-            await asyncio.gather(serving, expiring, *self._working, return_exceptions=True)
+            await end(serving, expiring, *self._working)
             self._audit.close()
 
     async def finish(self) -> None:

@@ -35,6 +35,7 @@ from gateway.demo.report import faults, report
 from gateway.demo.view import render
 from gateway.event_history import EventHistory
 from gateway.mqtt import BrokerError, Session, session, stay_connected
+from readers.tasks import end
 
 READY_WITHIN_S: Final = 60.0
 SETTLE_S: Final = 5.0  # the last truck has gone; portals close, meters answer once more
@@ -226,9 +227,7 @@ class _Demo:
             if duration_s is not None and len(tasks) > 1:
                 await asyncio.wait(tasks[1:], timeout=ORDERS_WITHIN_S)  # an order that was begun is ended
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
         return live.whole()
 
     def _ends_s(self) -> float | None:

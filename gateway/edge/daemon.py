@@ -43,6 +43,7 @@ from readers.control import Controllable
 from readers.driver import Kind
 from readers.errors import ConfigError
 from readers.registry import driver
+from readers.tasks import end
 
 EX_TEMPFAIL: Final = 75
 EX_CONFIG: Final = 78
@@ -138,9 +139,7 @@ class Edge:
                 await self.control.finish()
             await self._farewell(readers, background, publishing)
         finally:
-            for task in (*readers, *background, publishing, stopping):
-                task.cancel()
-            await asyncio.gather(*readers, *background, publishing, stopping, return_exceptions=True)
+            await end(*readers, *background, publishing, stopping)
             if server is not None:
                 server.close()
             self.health.progress.retire("loop")
@@ -176,9 +175,7 @@ class Edge:
         self, readers: list[asyncio.Task[None]], background: list[asyncio.Task[None]], publishing: asyncio.Task[None]
     ) -> None:
         """Stop the readers, journal what they said, and send the rest for some seconds at most."""
-        for task in (*readers, background[0]):
-            task.cancel()
-        await asyncio.gather(*readers, background[0], return_exceptions=True)
+        await end(*readers, background[0])
         self.health.progress.retire("loop")
         self.intake.tick()  # nothing is watched any more
         await self.journal.flush()

@@ -43,6 +43,7 @@ from readers.ports.opcua_trust import fingerprint, first_of, identity_of, requir
 from readers.ports.opcua_values import microseconds, status_word
 from readers.ports.opcua_watch import Subscription
 from readers.ports.tcp import TlsSettings
+from readers.tasks import end
 
 T = TypeVar("T")
 
@@ -120,9 +121,7 @@ class OpcUaPort(HoldingPort):
         if not self._closed:
             self._end("the port is closed")
         tasks, self._tasks = self._tasks, set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(*self._failures):  # a server that is gone needs no goodbye

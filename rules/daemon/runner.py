@@ -18,6 +18,7 @@ from gateway.contract.topics import RESERVED
 from gateway.health import Health
 from gateway.logs import get_log
 from gateway.mqtt import BrokerError, Message, Session, Will, stay_connected
+from readers.tasks import end
 from rules.daemon.alarm_desk import AlarmDesk
 from rules.daemon.pipeline import Pipeline
 from rules.daemon.platform_points import PlatformPoints
@@ -106,9 +107,7 @@ class Runner:
         self._finished.set()
         if "broker" not in self._health.not_ready:
             await asyncio.wait({broker}, timeout=PUBLISH_WITHIN_S + 1)
-        broker.cancel()
-        with contextlib.suppress(asyncio.CancelledError):  # ours, of the line above
-            await broker
+        await end(broker)
 
     async def _stay_connected(self) -> None:
         topics = self._pipeline.topics

@@ -7,7 +7,6 @@ StopReason, RemoteEnabled, and the methods Stop, Reset and Start.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import socket
 import time
@@ -19,6 +18,7 @@ from typing import Any, Final, Self
 
 from readers.errors import ConfigError
 from readers.machine_states import MachineState
+from readers.tasks import end
 from simulator.world.warping import WarpingMachine
 
 DEVICE: Final = "opcua"
@@ -127,9 +127,7 @@ class Controller:
         """Stop listening and close every session, as a controller that is switched off."""
         ticking, self._ticking = self._ticking, None
         if ticking is not None:
-            ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticking
+            await end(ticking)
         server, self._server = self._server, None
         if server is not None:
             await server.stop()

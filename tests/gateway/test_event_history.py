@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -139,25 +141,31 @@ def test_the_newest_alarms_come_first_over_the_days(tmp_path: Path) -> None:
     assert EventHistory(tmp_path).recent_alarms(3) == alarms[:3]
 
 
-def test_who_may_only_read_the_directory_is_served_too(tmp_path: Path) -> None:
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A directory that every user may enter: those that pytest makes are for its own user alone."""
+    with tempfile.TemporaryDirectory() as made:
+        directory = Path(made)
+        directory.chmod(0o755)
+        yield directory
+
+
+def test_who_may_only_read_the_directory_is_served_too(open_to_all: Path) -> None:
     """SQLite cannot make the files beside a closed day there; a day before its first transaction is passed over."""
-    write_events(tmp_path, [event(1, NOON_US)])
-    (tmp_path / "events-2025-12-31.db").touch()
+    write_events(open_to_all, [event(1, NOON_US)])
+    (open_to_all / "events-2025-12-31.db").touch()
     program = f"""
 import os, sqlite3
 from pathlib import Path
 from gateway.event_history import EventHistory
 os.setgid(65534)
 os.setuid(65534)
-history = EventHistory(Path({str(tmp_path)!r}))
+history = EventHistory(Path({str(open_to_all)!r}))
 print(len(history.where({EPC!r})), history.damaged)
 """
-    for directory in [tmp_path, *tmp_path.parents]:
-        if directory.name.startswith(("test_", "popen-", "pytest-")):  # made for this run, for its user alone
-            directory.chmod(0o755)
     if os.getuid() != 0:
-        tmp_path.chmod(0o555)
+        open_to_all.chmod(0o555)
         program = program.replace("os.setgid(65534)\nos.setuid(65534)\n", "")
     asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    tmp_path.chmod(0o755)
+    open_to_all.chmod(0o755)
     assert (asked.stdout, asked.stderr) == ("1 []\n", "")
