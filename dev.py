@@ -6,6 +6,8 @@
     python3 dev.py check                             lint, format, types, import contracts, spelling, generated files
     python3 dev.py bench [--only NAME] [--json FILE] the numbers of docs/explanation/performance.md
     python3 dev.py fuzz [--for SECONDS] [NAME ...]   every codec under a coverage-guided fuzzer
+    python3 dev.py soak [--only NAME --scale S]      the long proofs of docs/explanation/soak.md (hours)
+    python3 dev.py deb [--out DIR]                   the Debian packages (needs dpkg; --help tells the rest)
     python3 dev.py pictures [--out DIR]              the pictures in the docs (needs influxd and chromium)
     python3 dev.py run ARGS...                       `tagwharf ARGS...` in the environment made here
     python3 dev.py wheel                             build the wheel and run a short demonstration from it alone
@@ -119,6 +121,16 @@ def fuzz(arguments: list[str]) -> int:
     return _call("python", "-m", "tests.fuzz", *arguments)
 
 
+def soak(arguments: list[str]) -> int:
+    """Prove what takes long: days offline, overload, hours in compressed time, power cuts."""
+    return _call("python", "-m", "tests.soak", *arguments)
+
+
+def deb(arguments: list[str]) -> int:
+    """Build the Debian packages of this checkout."""
+    return _call("python", str(ROOT / "packaging" / "deb.py"), *arguments)
+
+
 def pictures(arguments: list[str]) -> int:
     """Take the pictures of the boards and of the console's pages."""
     return _call("python", "-m", "tests.pictures", *arguments)
@@ -174,7 +186,7 @@ def lock(arguments: list[str]) -> int:
 
 
 JOBS: dict[str, Callable[[list[str]], int]] = {
-    job.__name__: job for job in (demo, test, check, bench, fuzz, pictures, run, wheel, lock)
+    job.__name__: job for job in (demo, test, check, bench, fuzz, soak, deb, pictures, run, wheel, lock)
 }
 
 

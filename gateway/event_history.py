@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
+import msgspec
+
+from gateway import day_sum
 from gateway.contract.events import Alarm, Event, decode_alarm, decode_event
-from gateway.event_journal import US_PER_DAY, VERSION, day_files
+from gateway.event_journal import ALTERED, CHECKED_BYTES, US_PER_DAY, VERSION, day_files
 
 T = TypeVar("T")
 BUSY_S: Final = 2.0
@@ -83,7 +86,7 @@ class EventHistory:
 
         def ask(connection: sqlite3.Connection) -> None:
             rows = connection.execute("SELECT body FROM alarms WHERE true" + _NEWEST, (limit - len(found),))  # noqa: S608  # only question marks
-            found.extend(decode_alarm(body) for (body,) in rows)
+            found.extend([decode_alarm(body) for (body,) in rows])
 
         for _ in self._ask_each(ask):
             if len(found) >= limit:
@@ -177,7 +180,7 @@ class EventHistory:
 
         def ask(connection: sqlite3.Connection) -> None:
             rows = connection.execute(_EVENTS + condition + _NEWEST, (*values, limit - len(found)))
-            found.extend(decode_event(body) for (body,) in rows)
+            found.extend([decode_event(body) for (body,) in rows])
 
         for _ in self._ask_each(ask, from_us, to_us):
             if len(found) >= limit:
@@ -203,7 +206,7 @@ class EventHistory:
                 continue
             try:
                 answer = ask(connection)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, msgspec.MsgspecError, UnicodeDecodeError) as error:
                 self.damaged.append(f"{path.name}: {error}")
                 continue
             finally:
@@ -219,6 +222,8 @@ def open_day(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise FileNotFoundError(path)
+    if day_sum.is_altered(path, CHECKED_BYTES):
+        raise sqlite3.DatabaseError(ALTERED)
     name = f"file:{quote(str(path))}?mode=ro"
     connection = sqlite3.connect(name, uri=True, timeout=BUSY_S)
     try:

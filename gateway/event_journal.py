@@ -1,6 +1,7 @@
 """The event journal: what the rules concluded and the meters said, in local SQLite, a file per UTC day.
 
     events-2026-01-01.db      one day, WAL, synchronous=FULL
+    events-2026-01-01.db.sum   beside a day that is closed: see `gateway.day_sum`
     events-2026-01-01.db.damaged-1   set aside because SQLite found it broken; nothing is written to it again
 
 One process writes (`EventJournal`), any number read meanwhile (`gateway.event_history`). Space comes back by unlinking
@@ -16,6 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway import day_sum, left_log
 from gateway.book_tables import BOOK_SCHEMA, widen
 from gateway.bulk_sql import insert_many
 from gateway.event_tables import SCHEMA, TABLES
@@ -27,6 +29,7 @@ US_PER_DAY: Final = 86_400_000_000
 OPEN_FILES: Final = 3  # today, yesterday while late data comes, tomorrow while a clock is ahead
 CHECKED_BYTES: Final = 64 << 20  # a larger day is not read through when it is opened: that would take seconds
 WAL_BYTES: Final = 16 << 20
+ALTERED: Final = "is not what was written when it was closed"
 EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 Value = str | int | float | bytes | None
@@ -79,6 +82,7 @@ def set_aside(path: Path) -> Path:
         side = path.with_name(path.name + suffix)
         if side.exists():
             side.rename(aside.with_name(aside.name + suffix))
+    day_sum.take_away(path)
     return aside
 
 
@@ -200,8 +204,15 @@ class EventJournal:
                 seal(connection)
         except sqlite3.Error as error:
             self._log.warning("event_day_not_sealed", file=day_name(day), error=error)  # answered from its minutes
+            seals = False
         finally:
             connection.close()
+        path = self._directory / day_name(day)
+        try:
+            if seals and path.stat().st_size <= CHECKED_BYTES:
+                day_sum.put(path)
+        except OSError as error:  # a full disk mostly; the day is as good without
+            self._log.warning("event_day_without_sum", file=path.name, error=error)
 
     def _set_aside(self, day: int, error: sqlite3.Error) -> None:
         path = self._directory / day_name(day)
@@ -217,6 +228,9 @@ class EventJournal:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    if day_sum.is_altered(path, CHECKED_BYTES):
+        raise _damage(f"{path.name}: {ALTERED}")
+    day_sum.take_away(path)
     # Checked outside SQLite, which takes an empty or absent file for a new database.
     fresh = not path.exists() or path.stat().st_size == 0
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -224,6 +238,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        left_log.settle(connection)
         if not fresh and path.stat().st_size <= CHECKED_BYTES:
             _check(connection, path)
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -244,9 +259,13 @@ def _open(path: Path) -> sqlite3.Connection:
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
-        damage = sqlite3.DatabaseError(f"{path.name}: {found}")
-        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise damage
+        raise _damage(f"{path.name}: {found}")
+
+
+def _damage(what: str) -> sqlite3.DatabaseError:
+    damage = sqlite3.DatabaseError(what)
+    damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return damage
 
 
 def _check_version(path: Path, version: int) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import ssl
-
 from gateway.config.models import Tls
 from readers.ports.http import client_context
-from readers.ports.tcp import TlsSettings
+from readers.ports.tls import ClientContext, Shown, TlsSettings
+from readers.ports.tls_faults import advice
+
+__all__ = ["ClientContext", "Shown", "advice", "https_context"]
 
 
-def https_context(settings: Tls | None) -> ssl.SSLContext:
+def https_context(settings: Tls | None, shown: Shown | None = None) -> ClientContext:
     """TLS 1.2 or newer; authority and name are verified, or the pinned certificate is compared, before data go out.
+
+    `shown` is given the server's certificate.
 
     Raises:
         ConfigError: a file cannot be read or is no PEM.
     """
-    return client_context(TlsSettings(**dict(settings or Tls())))
+    context = client_context(TlsSettings(**dict(settings or Tls()), shown=shown))
+    context.server_name = settings.server_name if settings is not None else None
+    return context

@@ -45,11 +45,13 @@ def configure(process: str, *, level: str = "info", stream: TextIO | None = None
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _clean_values,
     ]
-    renderer: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+    # Tracebacks are text before they are shown, on a terminal too: what an exception says may come from a device.
+    shown = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if pretty
-        else [structlog.processors.format_exc_info, _clean_traceback, structlog.processors.JSONRenderer()]
+        else structlog.processors.JSONRenderer()
     )
+    renderer: list[Processor] = [structlog.processors.format_exc_info, _clean_traceback, shown]
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

@@ -7,10 +7,12 @@ counted: the hand-over (`gateway.contract.flow`) sees the gap and has it sent ag
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import aiomqtt
@@ -18,7 +20,10 @@ import aiomqtt
 from gateway.config.models import Mqtt
 from gateway.credentials import credential
 from gateway.logs import get_log
-from gateway.mqtt_client import Client, Incoming, Message, tls_context
+from gateway.mqtt_client import BrokerContext, Client, Incoming, Message, tls_context
+from gateway.renewal import Notice, Renewal, warn
+from readers.ports.tls import Shown
+from readers.ports.tls_faults import advised
 
 __all__ = ["BrokerError", "Message", "Session", "Will", "session", "stay_connected"]
 
@@ -27,6 +32,9 @@ ANSWER_WITHIN_S: Final = 10.0  # CONNACK, SUBACK, PUBACK: a broker that needs lo
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_MOST_S: Final = 30.0
 GOOD_SPELL_S: Final = 60.0  # a session that lived so long shows that the trouble before it is over
+RENEWAL_EVERY_S: Final = 5.0
+RENEWAL_AGAIN_S: Final = 60.0  # from a certificate that the broker did not take to the next attempt with it
+DRAIN_WITHIN_S: Final = 2.0
 IN_FLIGHT: Final = 500
 INCOMING_MOST: Final = 10_000
 SUBSCRIPTION_REFUSED: Final = 128
@@ -35,6 +43,10 @@ PASSWORD: Final = "mqtt-password"  # noqa: S105  # the name of a credential, not
 
 class BrokerError(Exception):
     """The broker cannot be reached, refuses us, or fell silent."""
+
+
+class RenewedError(BrokerError):
+    """The session is ended by us, to begin anew with another certificate."""
 
 
 class Will(NamedTuple):
@@ -188,8 +200,9 @@ async def session(
     topics: Sequence[str] = (),
     in_flight: int = IN_FLIGHT,
     incoming: int = INCOMING_MOST,
+    tls: BrokerContext | None = None,
 ) -> AsyncIterator[Session]:
-    """Connect, subscribe to `topics`, and disconnect at the end.
+    """Connect, subscribe to `topics`, and disconnect at the end. `tls` is made of the settings when it is not given.
 
     Raises:
         BrokerError: no broker, a refusal, or no answer within 10 s. ConfigError: a credential or certificate
@@ -213,7 +226,7 @@ async def session(
         will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
         keepalive=KEEPALIVE_S,
         timeout=ANSWER_WITHIN_S,
-        tls_context=tls_context(settings.tls) if settings.tls else None,
+        tls_context=tls or (tls_context(settings.tls) if settings.tls else None),
         max_inflight_messages=in_flight,
         max_queued_incoming_messages=incoming,
         queue_type=queue,  # type: ignore[arg-type]  # a maker of queues serves where the class is asked for
@@ -225,7 +238,7 @@ async def session(
         await client.__aenter__()
     except aiomqtt.MqttError as error:
         client.abandon()
-        raise BrokerError(f"{where}: {error}{_advice(error, settings)}") from error
+        raise BrokerError(f"{where}: {error}{advised(error) or _advice(error, settings)}") from error
     link = Session(client, made[0], in_flight)
     watch = asyncio.create_task(_watch(client, link, where))
     try:
@@ -254,11 +267,15 @@ async def stay_connected(
     incoming: int = INCOMING_MOST,
     changed: Callable[[str | None], None] = lambda reason: None,  # noqa: ARG005  # for who does not want to know
     rng: random.Random | None = None,
+    shown: Shown | None = None,
+    notice: Notice = warn,
 ) -> None:
     """Run `work` on a session, on the next one when that breaks, and so on, until `work` returns.
 
     `changed` hears None when connected, and the reason when not. Between attempts it waits 1 s, then twice as long up
-    to 30 s, each time less a random part, so that a site does not return in step.
+    to 30 s, each time less a random part, so that a site does not return in step. `shown` is given the broker's
+    certificate. New files of the certificate are tried beside the session that stands, and taken when the broker takes
+    them: then the session begins anew at once.
 
     Raises:
         ConfigError: a credential or certificate is missing. Whatever `work` raises, except BrokerError.
@@ -266,21 +283,63 @@ async def stay_connected(
     loop = asyncio.get_running_loop()
     rng = rng or random.Random()  # noqa: S311  # spreads load, hides nothing
     backoff_s = BACKOFF_FIRST_S
+    renewal: Renewal[BrokerContext] | None = None
+    if settings.tls is not None:
+        renewal = Renewal(partial(tls_context, settings.tls, shown), settings.tls, notice=notice)
     while True:
         began_s = loop.time()
         try:
             async with session(
-                settings, client_id=client_id, will=will, topics=topics, in_flight=in_flight, incoming=incoming
+                settings,
+                client_id=client_id,
+                will=will,
+                topics=topics,
+                in_flight=in_flight,
+                incoming=incoming,
+                tls=renewal.context if renewal else None,
             ) as link:
                 changed(None)
-                if await _run_until_lost(work, link):
-                    return
+                renewing = asyncio.create_task(_renew(renewal, settings, f"{client_id}-trial", link))
+                try:
+                    if await _run_until_lost(work, link):
+                        return
+                finally:
+                    renewing.cancel()
+        except RenewedError:
+            continue
         except BrokerError as error:
             changed(str(error))
         if loop.time() - began_s >= GOOD_SPELL_S:
             backoff_s = BACKOFF_FIRST_S
         await asyncio.sleep(backoff_s * rng.uniform(0.5, 1.0))
         backoff_s = min(2 * backoff_s, BACKOFF_MOST_S)
+        if renewal is not None:
+            renewal.refresh(0)
+
+
+async def _renew(renewal: Renewal[BrokerContext] | None, settings: Mqtt, trial_id: str, link: Session) -> None:
+    """End the session once the broker takes a new certificate; what it does not take leaves the session as it is."""
+    if renewal is None:
+        return
+    while True:
+        await asyncio.sleep(RENEWAL_EVERY_S)
+        made = renewal.candidate()
+        if made is None:
+            continue
+        try:
+            async with session(settings, client_id=trial_id, tls=made):
+                pass
+        except BrokerError as error:
+            renewal.refuse(f"the broker does not take it: {error}")
+            await asyncio.sleep(RENEWAL_AGAIN_S)
+            renewal.look_again()
+            continue
+        renewal.adopt(made)
+        with contextlib.suppress(TimeoutError, BrokerError):  # the hand-over brings again what is cut off
+            async with asyncio.timeout(DRAIN_WITHIN_S):
+                await link.drain()
+        link.end(RenewedError("a new certificate is used from now on"))
+        return
 
 
 async def _run_until_lost(work: Callable[[Session], Awaitable[None]], link: Session) -> bool:
@@ -299,12 +358,13 @@ async def _run_until_lost(work: Callable[[Session], Awaitable[None]], link: Sess
         await asyncio.wait({working})  # its clean-up belongs to this session
 
 
-async def _watch(client: aiomqtt.Client, link: Session, where: str) -> None:
+async def _watch(client: Client, link: Session, where: str) -> None:
     try:
         async for _ in client.messages:
             pass
     except Exception as error:  # noqa: BLE001  # aiomqtt passes on whatever broke its socket callbacks
-        link.end(BrokerError(f"{where}: the connection broke: {error.__cause__ or error}"))
+        what = f": {fault}" if (fault := client.tls_fault) else ""
+        link.end(BrokerError(f"{where}: the connection broke: {error.__cause__ or error}{what}"))
     else:
         link.end(BrokerError(f"{where}: the broker closed the connection"))
 

@@ -6,13 +6,15 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import aiomqtt
 import paho.mqtt.client as paho
 
 from gateway.config.models import Tls
 from readers.errors import ConfigError
+from readers.ports.tls import ClientContext, ExaminedSocket, Shown, load_files
+from readers.ports.tls_faults import advised
 
 INCOMING_BYTES: Final = 64 << 20
 HANDSHAKE_WITHIN_S: Final = 10.0
@@ -65,6 +67,12 @@ class Client(aiomqtt.Client):
     be another's already.
     """
 
+    @property
+    def tls_fault(self) -> str:
+        """What went wrong within TLS, and what to do; empty when nothing did."""
+        context = self._client._ssl_context  # noqa: SLF001  # the one that it was given
+        return context.fault if isinstance(context, BrokerContext) else ""
+
     def abandon(self) -> None:
         """Close the socket, if it is still open."""
         sock: Any = self._client.socket()
@@ -78,7 +86,8 @@ class Client(aiomqtt.Client):
     def _on_disconnect(self, client: paho.Client, *details: Any, **more: Any) -> None:
         super()._on_disconnect(client, *details, **more)
         if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError("the broker closed the connection without an answer"))
+            why = "the broker closed the connection without an answer"
+            self._connected.set_exception(aiomqtt.MqttError(f"{why}: {self.tls_fault}" if self.tls_fault else why))
 
     def _on_socket_register_write(self, client: paho.Client, userdata: object, sock: Any) -> None:
         del userdata
@@ -98,14 +107,32 @@ class Client(aiomqtt.Client):
         self._loop.call_soon_threadsafe(register)
 
 
-class _NamedContext(ssl.SSLContext):
-    """Expects the certificate of another name than the host's, which paho would not let us say."""
+class _BrokerSocket(ExaminedSocket):
+    """Keeps what went wrong within TLS, which paho tells nobody."""
 
-    server_name: str | None = None
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """As of its base."""
+        try:
+            return super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError as error:  # with TLS 1.3 a broker refuses our certificate only now
+            cast("BrokerContext", self.context).fault = f"{error}{advised(error)}"
+            raise
+
+
+class BrokerContext(ClientContext):
+    """TLS to the broker.
+
+    Attributes:
+        fault: what went wrong last on a connection that stood, with what to do about it; empty when nothing did.
+    """
+
+    fault: str = ""
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        if self.server_name is not None:
-            kwargs["server_hostname"] = self.server_name
+        """As of its base; paho says the host's name only, and leaves a socket open when the handshake fails."""
+        self.fault = ""
         wrapped = super().wrap_socket(sock, *args, **kwargs)
         try:
             wrapped.settimeout(HANDSHAKE_WITHIN_S)
@@ -116,8 +143,8 @@ class _NamedContext(ssl.SSLContext):
         return wrapped
 
 
-def tls_context(settings: Tls) -> ssl.SSLContext:
-    """TLS 1.2 or newer to the broker; its certificate and name are verified, always.
+def tls_context(settings: Tls, shown: Shown | None = None) -> BrokerContext:
+    """TLS 1.2 or newer to the broker; its certificate and name are verified, always. `shown` is given its certificate.
 
     Raises:
         ConfigError: a file cannot be read, or a pinned certificate is asked for.
@@ -126,17 +153,13 @@ def tls_context(settings: Tls) -> ssl.SSLContext:
         raise ConfigError(
             "mqtt.tls.fingerprint_sha256: only readers can be pinned; give the authority of the broker as ca_file"
         )
-    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = BrokerContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _BrokerSocket
     context.server_name = settings.server_name
+    context.shown = shown
     try:
-        if settings.ca_file:
-            context.load_verify_locations(settings.ca_file)
-        else:
-            context.load_default_certs()
-        if settings.certificate_file:
-            context.load_cert_chain(settings.certificate_file, settings.key_file)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(str(f) for f in (settings.ca_file, settings.certificate_file, settings.key_file) if f)
-        raise ConfigError(f"mqtt.tls: cannot load {files}: {error}") from error
+        load_files(context, settings.ca_file, settings.certificate_file, settings.key_file)
+    except ConfigError as error:
+        raise ConfigError(f"mqtt.{error}") from error
     return context

@@ -14,6 +14,7 @@ from pydantic import StringConstraints
 
 from readers.errors import ConfigError
 
+LEAST_LOOKED_FOR: Final = 8  # characters: a shorter one may be a word that stands somewhere by chance
 LARGEST_BYTES: Final = 64 << 10  # a token or a password; anything larger is the wrong file
 
 CredentialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
@@ -24,7 +25,8 @@ def credential(name: str) -> str:
     """The credential of that name, without the line break at its end.
 
     Raises:
-        ConfigError: no credentials were handed over, this one is missing or empty, too large, or no UTF-8.
+        ConfigError: no credentials were handed over, this one is missing or empty, too large, or no UTF-8; or it
+            stands in the environment, too, which others can read and children inherit.
     """
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
@@ -50,4 +52,11 @@ def credential(name: str) -> str:
         raise ConfigError(f"credential {name!r}: {path} is not UTF-8 text; write it again as plain text") from error
     if not secret:
         raise ConfigError(f"credential {name!r}: {path} is empty; write the secret into it")
+    if len(secret) >= LEAST_LOOKED_FOR:
+        for variable, value in os.environ.items():
+            if value == secret:
+                raise ConfigError(
+                    f"credential {name!r}: stands in the environment, too, as {variable}; "
+                    "take it out there, and change it"
+                )
     return secret

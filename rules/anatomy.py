@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gateway.config.rules import (
     AbsenceRule,
+    BindingRule,
     HoldRule,
     Input,
     MatchRule,
@@ -15,12 +16,13 @@ from gateway.config.rules import (
     SequenceRule,
     SessionRule,
     SetRule,
+    TravelRule,
 )
 
 
 def inputs(rule: Rule) -> Iterator[tuple[str, Input]]:
     """What it takes, with the place of each in its table; empty where the rule itself is the input."""
-    if isinstance(rule, MatchRule | HoldRule | RateRule | SetRule):
+    if isinstance(rule, MatchRule | HoldRule | RateRule | SetRule | TravelRule | BindingRule):
         yield "", Input(on=rule.on, when=rule.when)
     if isinstance(rule, SetRule):
         yield from _named(start=trigger_of(rule.start, rule), stop=trigger_of(rule.stop, rule))

@@ -1,4 +1,7 @@
-"""Where a site file becomes the rules that run: here packs become rules. Whoever runs or checks rules comes by here."""
+"""Where a site file becomes the rules that run: packs become rules, places of the plan become spots.
+
+Whoever runs or checks rules comes by here.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from gateway.config.load import load_site
 from gateway.config.models import SiteFile
 from rules import packs
 from rules.checking import check
+from rules.plan_spots import with_plan
 
 
 def as_run(site: SiteFile) -> SiteFile:
@@ -17,7 +21,7 @@ def as_run(site: SiteFile) -> SiteFile:
     Raises:
         ValueError: a pack cannot be used; `faults` names all of them beforehand.
     """
-    return packs.expand(site)
+    return with_plan(packs.expand(site))
 
 
 def faults(site: SiteFile) -> list[str]:

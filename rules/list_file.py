@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeVar
 
+from gateway.config.phrases import clean
+
 MAGIC: Final = b"SQLite format 3\x00"
 VERSION_BYTES: Final = 6  # `b2sum -l 48` prints the same
 SHOWN_FAULTS: Final = 100
@@ -26,11 +28,11 @@ _in_use: Final[set[Path]] = set()
 
 
 class RefusedError(ValueError):
-    """What was read has faults; `faults` holds one line for each."""
+    """What was read has faults; `faults` holds one line for each, whatever stands in the list."""
 
     def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = list(faults)
-        super().__init__("\n".join(faults))
+        self.faults = [clean(fault) for fault in faults]
+        super().__init__("\n".join(self.faults))
 
 
 class ChangingError(Exception):

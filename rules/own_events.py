@@ -5,13 +5,13 @@ They come from a clock and from links, not from batches: a replay of a recording
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from gateway.contract.alarm_orders import AlarmOrder
-from gateway.contract.batches import Batch, StatusBatch, UnreadableBatch
+from gateway.contract.batches import Batch, Condition, StatusBatch, UnreadableBatch
 from gateway.contract.events import Alarm, Event, Evidence, decode_alarm, event_id
 from rules.alarms import CLEARED, RAISED, Answer, answered
 from rules.outputs import Outputs
@@ -24,9 +24,15 @@ RULES_REFUSED: Final = "rules_refused"
 GATEWAY_VANISHED: Final = "gateway_vanished"
 NOT_JUDGED: Final = "not_judged"
 STATE_LOST: Final = "state_lost"
+IDENTITY_CHANGED: Final = "identity_changed"
+CERTIFICATE_EXPIRING: Final = "certificate_expiring"
 RULES: Final = "rules"
+VANISHED: Final = ("offline", "vanished")
+PAST_US: Final = 300_000_000
 HAPPENED: Final = frozenset({"order_failed"})
 """Alarms of ours that tell what happened: a person may clear them. All others end by themselves."""
+_SEVERITIES: Final = {"info": "info", "warning": "warning", "fault": "critical"}
+_LOUDNESS: Final = ("info", "warning", "critical")
 _NOTHING: Final = Evidence(gateway=RULES, epoch=0, sequence_from=0, sequence_to=0)
 
 
@@ -57,19 +63,26 @@ class OwnAlarms:
         """Whom alarms of this kind stand for."""
         return {alarm.subject for alarm in self._standing.values() if alarm.rule == rule}
 
-    def put(self, rule: str, subject: str, message: str) -> None:
-        """Raise an alarm; what stands already is told anew only when its message is another."""
+    def put(self, rule: str, subject: str, message: str, severity: str = "critical") -> None:
+        """Raise an alarm; what stands already is told anew only when its message is another.
+
+        One that gets louder is no longer acknowledged: that was of what was seen.
+        """
         key, now_us = own_alarm_id(rule, subject), self._now_us()
         before = self._standing.get(key)
         if before is not None and before.message == message:
             return
         if before is not None:
-            alarm = msgspec.structs.replace(before, at_us=max(now_us, before.at_us + 1), message=message)
+            alarm = msgspec.structs.replace(
+                before, at_us=max(now_us, before.at_us + 1), message=message, severity=severity
+            )
+            if _LOUDNESS.index(severity) > _LOUDNESS.index(before.severity):
+                alarm = msgspec.structs.replace(alarm, acknowledged_at_us=None, acknowledged_by=None)
         else:
             alarm = Alarm(
                 id=key,
                 rule=rule,
-                severity="critical",
+                severity=severity,
                 subject=subject,
                 state=RAISED,
                 since_us=now_us,
@@ -88,6 +101,16 @@ class OwnAlarms:
             at_us = max(now_us, alarm.at_us + 1)
             cleared = msgspec.structs.replace(alarm, state=CLEARED, at_us=at_us, message=message)
             self._tell(Outputs(now_us, alarms=[cleared]))
+
+    def certificates(self, holder: str, standing: Iterable[Condition]) -> None:
+        """What one process says of its certificates: alarms of those that end soon, and the end of other alarms."""
+        named = {f"{holder}/{each.key}": each for each in standing if each.name == CERTIFICATE_EXPIRING}
+        for subject, each in named.items():
+            severity = _SEVERITIES.get(each.severity, "critical")
+            self.put(CERTIFICATE_EXPIRING, subject, f"certificate of {holder}: {each.detail}", severity)
+        for subject in self.subjects(CERTIFICATE_EXPIRING) - named.keys():
+            if subject.startswith(f"{holder}/"):
+                self.clear(CERTIFICATE_EXPIRING, subject, f"certificate {subject} is renewed, or used no longer")
 
     def has(self, alarm_id: str) -> bool:
         """Whether this is an alarm of ours that stands."""
@@ -129,17 +152,36 @@ class Gateways:
     def says(self, batch: StatusBatch) -> None:
         """A known gateway's own status came, or its last will; the same again means nothing."""
         name, state = batch.gateway, (batch.state, batch.reason)
+        if state != VANISHED:  # a last will was written when the gateway connected
+            self._alarms.certificates(name, batch.conditions)
         if self._states.get(name) == state:
             return
         self._states[name] = state
         batch.received_at_us = self._now_us()  # a last will was written when the gateway connected
         self._tell(Outputs(batch.received_at_us, points=[status_point(batch, self._site)]))
-        if state == ("offline", "vanished"):
+        if state == VANISHED:
             self._vanished.add(name)
             message = f"gateway {name!r} vanished: nothing is known of its devices; look for power, network and host"
             self._alarms.put(GATEWAY_VANISHED, name, message)
         else:
             self.speaks(name)
+
+    def judged(self, name: str, batches: Iterable[Batch | UnreadableBatch]) -> None:
+        """Batches of this gateway were judged."""
+        for batch in batches:
+            if isinstance(batch, StatusBatch):
+                self._device_says(batch)
+        self.speaks(name)
+
+    def _device_says(self, batch: StatusBatch) -> None:
+        """What was so long ago raises no alarm: the present follows."""
+        if batch.waited_us > PAST_US:
+            return
+        changed = next((each for each in batch.conditions if each.name == IDENTITY_CHANGED), None)
+        if changed is not None:
+            self._alarms.put(IDENTITY_CHANGED, batch.device, f"device {batch.device!r}: {changed.detail}")
+        elif batch.state != "offline" and batch.serial:
+            self._alarms.clear(IDENTITY_CHANGED, batch.device, f"device {batch.device!r} is the right one")
 
     def speaks(self, name: str) -> None:
         """Something came from this gateway."""

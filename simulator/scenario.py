@@ -6,11 +6,13 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from simulator.scenario_file import DeskPart, GatePart, ScenarioFile
+from simulator.scenario_file import ClonesPart, DeskPart, GatePart, ScenarioFile
 from simulator.world.attended import expected as expected_of_stop
 from simulator.world.car_park import Presentation, presentations
 from simulator.world.car_park_truth import FORBIDDEN, holders_csv
 from simulator.world.car_park_truth import expected as expected_of_cards
+from simulator.world.clones import Course, Suspect, suspects
+from simulator.world.clones import expected as expected_of_clones
 from simulator.world.containers import Container, container
 from simulator.world.expected import Expected
 from simulator.world.pallet_rules import expected as expected_of_pallets
@@ -59,6 +61,7 @@ class World:
         weighed: trucks on each weighbridge, by its name. shown: cards, in order.
         expected: what rules should conclude of it.
         stopped: trucks that stop at gates, in order of arrival.
+        suspects: tags that may be copied.
     """
 
     file: ScenarioFile
@@ -72,6 +75,7 @@ class World:
     weighed: dict[str, list[Weighing]]
     expected: list[Expected]
     stopped: list[Visit] = field(default_factory=list)
+    suspects: list[Suspect] = field(default_factory=list)
 
     def radio(self, reader: str) -> GateRadio:
         """The radio in front of one reader."""
@@ -79,6 +83,7 @@ class World:
         antennas = {port: Antenna(f"{reader}/{port}", Place(*at)) for port, at in part.antennas.items()}
         things: list[Mover] = [*self.trucks, *self.papers, *self.pallets]
         things += [tag for visit in self.stopped for tag in visit.tags()]
+        things += [stay for suspect in self.suspects for stay in suspect.stays]
         return GateRadio(self.seed, antennas, sorted(things, key=lambda mover: mover.present_from_us))
 
     def truth(self) -> dict[str, object]:
@@ -154,6 +159,7 @@ class World:
         holders |= {visit.driver.name: visit.driver for visit in self.stopped if visit.gate.has_cards}
         hauliers = {visit.truck: visit.truck_epc for visit in self.stopped}
         lines += [f"{epc.hex().upper()},,{name},truck" for name, epc in hauliers.items()]
+        lines += [f"{suspect.epc.hex().upper()},,{suspect.name},tool" for suspect in self.suspects]
         lines += [f",{holder.card.text},{name},person" for name, holder in sorted(holders.items())]
         return "\n".join(["epc,card,name,kind", *lines]) + "\n"
 
@@ -192,6 +198,7 @@ def build(file: ScenarioFile, seed: int, start_us: int, duration_s: float) -> Wo
     shown = _shown(file, seed, start_us, duration_s)
     cards = expected_of_cards(shown, file.car_park.longest_s) if file.car_park is not None else []
     on_conveyors = pallets(seed, conveyors, start_us, duration_s)
+    perhaps_copied = _suspects(file.clones, seed, start_us, duration_s) if file.clones is not None else []
     halts = [
         each
         for part in file.machine
@@ -211,8 +218,16 @@ def build(file: ScenarioFile, seed: int, start_us: int, duration_s: float) -> Wo
             scale.name: weighings(seed + number, start_us, duration_s, scale.every_s)
             for number, scale in enumerate(file.scale)
         },
-        [*expected_of_pallets(on_conveyors), *halts, *expected_of_gates(stopped), *cards, *expected_of_loads(loads)],
+        [
+            *expected_of_pallets(on_conveyors),
+            *halts,
+            *expected_of_gates(stopped),
+            *cards,
+            *expected_of_loads(loads),
+            *expected_of_clones(perhaps_copied),
+        ],
         stopped,
+        perhaps_copied,
     )
 
 
@@ -225,6 +240,11 @@ def _gate(part: GatePart) -> Gate:
         is_weighed=part.scale is not None,
         has_cards=part.card_reader is not None,
     )
+
+
+def _suspects(part: ClonesPart, seed: int, start_us: int, duration_s: float) -> list[Suspect]:
+    course = Course(part.first, Place(*part.first_at), part.second, Place(*part.second_at), part.way_s, part.hurry_s)
+    return suspects(seed, course, part.cases, start_us, duration_s, part.every_s)
 
 
 def _papers(desk: DeskPart, seed: int, start_us: int, duration_s: float) -> list[Paper]:

@@ -17,6 +17,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from readers.codecs.weighbridge import Form
+from simulator.world.clones import Case as CloneCase
 from simulator.world.pallet_ways import Mishap
 from simulator.world.truck_gate import Case
 
@@ -78,6 +79,19 @@ class GatePart(_Part):
     module: str
     scale: str | None = None
     card_reader: str | None = None
+
+
+class ClonesPart(_Part):
+    """Tags that are seen at one place and then at another: what is right or wrong with each in turn."""
+
+    first: str
+    first_at: Position
+    second: str
+    second_at: Position
+    way_s: Annotated[float, Field(gt=0)]
+    hurry_s: Annotated[float, Field(gt=0)]
+    every_s: Annotated[float, Field(gt=0)]
+    cases: Annotated[list[CloneCase], Field(min_length=1)]
 
 
 class DeskPart(_Part):
@@ -204,6 +218,7 @@ class ScenarioFile(_Part):
     conveyor: list[ConveyorPart] = []
     reader: list[ReaderPart] = []
     desk: DeskPart | None = None
+    clones: ClonesPart | None = None
     car_park: CarParkPart | None = None
     card_reader: list[CardReaderPart] = []
     module: list[ModulePart] = []

@@ -51,7 +51,7 @@ def list_alarms(*, as_json: JsonOption = False, config: ConfigOption = DEFAULT_C
 
     site = load_site(config)
     try:
-        found = asyncio.run(standing(site.mqtt, site.site.name))
+        found = asyncio.run(standing(site.mqtt.of("operators"), site.site.name))
     except BrokerError as error:
         _leave(f"the broker does not answer: {error}", EX_UNAVAILABLE)
     for alarm in found.alarms:
@@ -141,7 +141,7 @@ def _order(
     except msgspec.ValidationError as error:
         raise typer.BadParameter(str(error), param_hint=action) from None
     try:
-        found = asyncio.run(send_order(site.mqtt, sender, order))
+        found = asyncio.run(send_order(site.mqtt.of("operators"), sender, order))
     except BrokerError as error:
         _leave(f"the broker does not answer: {error}; whether the order arrived, `alarms list` shows", EX_UNAVAILABLE)
     outcome = found.outcome

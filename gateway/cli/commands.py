@@ -213,7 +213,7 @@ def _order(
 
     within_s = WAIT_S if kind in ("confirm", "direct") else ARM_WAIT_S
     try:
-        return asyncio.run(send(site.mqtt, sender, made, within_s=within_s, told=told))
+        return asyncio.run(send(site.mqtt.of("operators"), sender, made, within_s=within_s, told=told))
     except BrokerError as error:
         typer.echo(f"the broker does not answer: {error}", err=True)
         if kind in ("arm", "cancel"):

@@ -43,7 +43,7 @@ def ledger(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     site = load_site(config)
     try:
-        ledgers = asyncio.run(ledger_report.from_broker(site.site.name, site.mqtt))
+        ledgers = asyncio.run(ledger_report.from_broker(site.site.name, site.mqtt.of("operators")))
     except BrokerError as error:
         typer.echo(f"the broker does not answer: {error}", err=True)
         ledgers = ledger_report.from_directory(state_directory(site))

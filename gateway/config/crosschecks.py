@@ -289,6 +289,8 @@ def warnings(site: SiteFile) -> list[str]:
         elif isinstance(sink, WebhookSink) and sink.url.startswith("http://") and not on_this_machine(sink.url):
             text = "all that is sent, and the Authorization, cross the network unencrypted; use https://"
             found.append(f"sink[{sink.name}].insecure = true: {text}")
+        if isinstance(sink, InfluxSink | WebhookSink) and sink.tls is not None and sink.url.startswith("http://"):
+            found.append(f"sink[{sink.name}].tls: is of no use with http://; write the url with https://")
     if site.mqtt.tls is None and not _is_loopback(f"mqtt://{site.mqtt.host}"):
         text = "the password and all data cross the network unencrypted; add a [mqtt.tls] table"
         found.append(f'mqtt.host = "{site.mqtt.host}": {text}')

@@ -13,7 +13,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from gateway.config.console import Console
 from gateway.config.crosschecks import CrossChecks, Draft, settings_of, warnings
 from gateway.config.faults import Faults
-from gateway.config.models import Mqtt, Portal, Reader, Sink, Site, SiteFile, Tls, WebhookSink, Zone
+from gateway.config.models import InfluxSink, Mqtt, Portal, Reader, Sink, Site, SiteFile, Tls, WebhookSink, Zone
+from gateway.config.phrases import SECRET
 from gateway.config.plan import Plan
 from gateway.config.positions import Positions
 from gateway.config.rule_file import TABLES, RuleFile, named_in, read_rule_file
@@ -27,6 +28,10 @@ __all__ = ["ConfigError", "driver_settings", "load_site", "state_directory", "wa
 ADVICE: Final = "name the site file with --config or TAGWHARF_CONFIG"
 CHECKS: Final = "tagwharf.checks"
 """Entry points `faults(site: SiteFile) -> list[str]`: what a room above the gateway finds wrong."""
+
+_CREDENTIALS: Final = "/run/credentials"  # of all services, where this process has none of its own
+
+_OURS: Final = "TAGWHARF_"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -48,6 +53,7 @@ def load_site(path: Path) -> SiteFile:
     Raises:
         ConfigError: all faults, one line each.
     """
+    _refuse_secrets_of_the_environment()
     text = read(path, ADVICE)
     raw = parse(path, text)
     positions = Positions(text)
@@ -95,6 +101,13 @@ def state_directory(site: SiteFile) -> Path:
     """Where journals and snapshots live: what systemd says, else what the site file says."""
     given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # several are separated by colons; ours is the first
     return Path(given) if given else site.site.state_dir
+
+
+def _refuse_secrets_of_the_environment() -> None:
+    found = sorted(name for name in os.environ if name.startswith(_OURS) and SECRET.search(name))
+    if found:
+        advice = "a secret must not stand in the environment: hand it over as a systemd credential, and change it"
+        raise ConfigError("\n".join(f"{name}: {advice}" for name in found))
 
 
 def _stands_twice(faults: Faults, raw: Mapping[str, Any]) -> list[str]:
@@ -147,8 +160,11 @@ def _absolute(table: dict[str, Any], keys: tuple[str, ...], directory: Path) -> 
     for key in keys:
         if isinstance(found.get(key), str):
             name = found[key]
-            handed_over = Path(credentials) / name if credentials and "/" not in name else None
-            found[key] = str(handed_over if handed_over and handed_over.exists() else directory / name)
+            handed_over = Path(credentials or _CREDENTIALS) / name if "/" not in name else None
+            # A key that is nowhere is the credential of another service: all of them read this file.
+            elsewhere = key == "key_file" and not os.path.exists(directory / name)  # noqa: PTH110  # of any text
+            taken = handed_over is not None and (elsewhere or os.path.exists(handed_over))  # noqa: PTH110  # of any text
+            found[key] = str(handed_over if taken else directory / name)
     return found
 
 
@@ -175,7 +191,7 @@ def _draft(raw: Mapping[str, Any], *, whole: bool) -> Draft:
 
 
 def _tls_of(sink: object) -> Tls | None:
-    return sink.tls if isinstance(sink, WebhookSink) else None
+    return sink.tls if isinstance(sink, InfluxSink | WebhookSink) else None
 
 
 def _sound(model: type[Model], table: Any) -> Model | None:

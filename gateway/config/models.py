@@ -57,9 +57,20 @@ class Tls(Table):
     fingerprint_sha256: str | None = Field(
         None,
         pattern=r"^([0-9A-Fa-f]{2}:?){32}$",
-        description="Pin one certificate instead of an authority (readers and webhooks only).",
+        description="Pin one certificate instead of an authority (readers, stores and webhooks only).",
     )
     server_name: str | None = Field(None, description="Name in the certificate, where it is not the host name.")
+
+
+class MqttUsers(Table):
+    """Users of the daemons at the broker, where they are not one: each has then rights of its own."""
+
+    edge: str | None = Field(None, min_length=1, description="User of the edge daemon.")
+    rules: str | None = Field(None, min_length=1, description="User of the rules daemon.")
+    console: str | None = Field(None, min_length=1, description="User of the console.")
+    operators: str | None = Field(
+        None, min_length=1, description="User of the commands that people give: orders, alarms, ledgers."
+    )
 
 
 class Mqtt(Table):
@@ -69,10 +80,19 @@ class Mqtt(Table):
     port: int = Field(1883, ge=1, le=65535, description="Port of the broker; 8883 is usual with TLS.")
     tls: Tls | None = Field(None, description="TLS to the broker, verified always.")
     user: str | None = Field(None, description="User name; the password is the systemd credential `mqtt-password`.")
+    users: MqttUsers | None = Field(
+        None,
+        description="A user for each daemon instead; the password is the credential `mqtt-password` of its own unit.",
+    )
     acknowledge: Acknowledge = Field(
         Acknowledge.RULES, description="Who releases the edge journal: `rules` (watermark) or `broker` (PUBACK)."
     )
     window_batches: int = Field(500, ge=1, le=10_000, description="Batches sent ahead of the rules daemon at most.")
+
+    def of(self, daemon: Literal["edge", "rules", "console", "operators"]) -> Mqtt:
+        """The broker as this daemon sees it: with its own user."""
+        own: str | None = getattr(self.users, daemon, None)
+        return self if own is None else self.model_copy(update={"user": own})
 
 
 class IdentityStyle(StrEnum):
@@ -214,6 +234,9 @@ class InfluxSink(SinkBase):
     bucket: str = Field("tagwharf", description="Bucket (v2) or database (v1).")
     user: str | None = Field(
         None, description="User (v1). The token or password is the systemd credential `influx-{name}`."
+    )
+    tls: Tls | None = Field(
+        None, description="TLS of an https:// url, verified always, for an own authority, a pin or our certificate."
     )
     gzip: bool = Field(default=False, description="Compress requests: for a thin line; costs twice the work.")
     batch_lines: int = Field(5000, ge=1, le=50_000, description="Lines in one request at most.")

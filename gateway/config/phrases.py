@@ -15,7 +15,7 @@ SECRET: Final = re.compile(
     r"(^|[_-])(pass(word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|credential)s?([_-]|$)", re.IGNORECASE
 )
 """Keys that hold a secret; their values are never shown."""
-_USER_OF_URL: Final = re.compile(r'[^\s"]*[:/][^\s"]*@')
+_RUN: Final = re.compile(r'[^\s"]+')
 
 _SIMPLE: Final = {
     "bool_parsing": "must be true or false",
@@ -108,9 +108,16 @@ def show(value: object) -> str:
         text = f"{value:.1f}"
     else:
         text = str(value)
-    text = _USER_OF_URL.sub("***@", text)
+    text = _RUN.sub(_without_user, text)
     printable = clean(text)
     return printable if len(printable) <= SHOWN_VALUE_CHARACTERS else printable[:SHOWN_VALUE_CHARACTERS] + "..."
+
+
+def _without_user(run: re.Match[str]) -> str:
+    """What stands in a URL before `@` is a user and a password; looked for from its end, so that it takes no time."""
+    text = run[0]
+    before, at, behind = text.rpartition("@")
+    return f"***@{behind}" if at and (":" in before or "/" in before) else text
 
 
 def clean(text: str) -> str:

@@ -1,6 +1,6 @@
 """The table `[[rule]]`: what is concluded from what is heard.
 
-Eight shapes. `match` and `hold` judge items as they arrive; the others take them in the order of event time.
+Ten shapes. `match` and `hold` judge items as they arrive; the others take them in the order of event time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from gateway.config.identity_rules import BindingRule, TravelRule
 from gateway.config.rule_parts import (
     AlarmSettings,
     Condition,
@@ -30,6 +31,7 @@ __all__ = [
     "AbsenceRule",
     "AlarmSettings",
     "AntiPassback",
+    "BindingRule",
     "Close",
     "Condition",
     "Decision",
@@ -57,6 +59,7 @@ __all__ = [
     "SetRule",
     "Severity",
     "Telling",
+    "TravelRule",
     "Verdict",
     "Window",
 ]
@@ -360,6 +363,15 @@ class SetRule(OrderedHead):
 
 
 Rule = Annotated[
-    MatchRule | HoldRule | RateRule | AbsenceRule | SequenceRule | SessionRule | PairRule | SetRule,
+    MatchRule
+    | HoldRule
+    | RateRule
+    | AbsenceRule
+    | SequenceRule
+    | SessionRule
+    | PairRule
+    | SetRule
+    | TravelRule
+    | BindingRule,
     Field(discriminator="shape"),
 ]

@@ -20,6 +20,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "Site.name": '"hamburg"',
     "Site.assets": '"assets.csv"',
     "Mqtt.user": '"edge-1"',
+    "Mqtt.users": '{ edge = "edge-1", rules = "rules", console = "console" }',
     "Mqtt.tls": '{ ca_file = "ca.pem" }',
     "Console.tls": '{ certificate_file = "console.pem", key_file = "console.key" }',
     "Console.anonymous": '"nobody"',
@@ -77,6 +78,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "InfluxSink.url": '"http://127.0.0.1:8086"',
     "InfluxSink.org": '"hamburg"',
     "InfluxSink.user": '"tagwharf"',
+    "InfluxSink.tls": '{ ca_file = "ca.pem" }',
     "Exports.epcis": '{ gln = "4012345000009" }',
     "Exports.codeco": '{ un_location = "DEHAM", sender = "TERMINAL", receiver = "CARRIER", terminal = "CTA" }',
     "Exports.dcsa": '{ un_location = "DEHAM", facility = "CTA", load = "laden" }',
@@ -112,7 +114,9 @@ _ORDER: Final = (
     "sink",
 )
 
-_ON_THE_PAGE_ONLY: Final = frozenset({"RateRule", "AbsenceRule", "SequenceRule", "SessionRule", "PairRule", "SetRule"})
+_ON_THE_PAGE_ONLY: Final = frozenset(
+    {"RateRule", "AbsenceRule", "SequenceRule", "SessionRule", "PairRule", "SetRule", "TravelRule", "BindingRule"}
+)
 """Rules whose keys exclude one another, so that no table could show all of them."""
 
 

@@ -11,6 +11,7 @@ from gateway.config.phrases import clean
 from readers.errors import ConfigError
 
 LARGEST_BYTES: Final = 4 << 20  # a thousand readers with all their settings need a tenth of it
+DEEPEST: Final = 32  # tables and arrays in each other; a site file has eight at most
 
 
 def read(path: Path, advice: str) -> str:
@@ -39,16 +40,42 @@ def parse(path: Path, text: str) -> dict[str, Any]:
     """The tables of a text.
 
     Raises:
-        ConfigError: the syntax is wrong; with line and column.
+        ConfigError: the syntax is wrong, with line and column; it is nested too deeply, or holds a number without end.
     """
     try:
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         match = re.fullmatch(r"(.*) \((?:at line (\d+), column (\d+)|at end of document)\)", str(error), re.DOTALL)
         reason, line, column = match.groups() if match else (str(error), None, None)
         place = f"{path}:{line or text.count(chr(10)) + 1}"
         where = f"column {column}" if column else "the end of the file"
         raise ConfigError(f"{place}: TOML syntax at {where}: {reason}{_syntax_hint(reason, text)}") from error
+    except RecursionError:
+        raise ConfigError(_too_deep(path)) from None
+    except ValueError as error:  # Python reads whole numbers of some thousand digits at most
+        raise ConfigError(f"{path}: holds a number without end; at most 64 bits are used") from error
+    if not _is_flat(table):
+        raise ConfigError(_too_deep(path))
+    return table
+
+
+def _too_deep(path: Path) -> str:
+    return f"{path}: tables and arrays are nested more than {DEEPEST} deep; this is no site file"
+
+
+def _is_flat(table: dict[str, Any]) -> bool:
+    """Whether nothing is nested so deeply that whoever walks through it by recursion would fail."""
+    level: list[Any] = [table]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _syntax_hint(reason: str, text: str) -> str:

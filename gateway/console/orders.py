@@ -133,7 +133,7 @@ class Orders:
             self._log.info("alarm_order_begun", **about)
             found: Answered | BrokerError
             try:
-                found = await send_order(self._site.mqtt, sender, order, leaving=way.leave)
+                found = await send_order(self._site.mqtt.of("console"), sender, order, leaving=way.leave)
             except (BrokerError, ConfigError) as error:
                 found = self._failed(error, way, about)
         state, code, detail = _of_alarm(found)
@@ -185,7 +185,9 @@ class Orders:
             found: Heard | BrokerError
             within_s = WAIT_S if is_order else ARM_WAIT_S
             try:
-                found = await send(self._site.mqtt, sender, made, within_s=within_s, told=hear, leaving=way.leave)
+                found = await send(
+                    self._site.mqtt.of("console"), sender, made, within_s=within_s, told=hear, leaving=way.leave
+                )
             except (BrokerError, ConfigError) as error:
                 found = self._failed(error, way, about)
         outcome = last[0] if last else None

@@ -149,7 +149,7 @@ async def _follow_broker(console: Console) -> None:
             live.feed(message.topic, message.payload)
 
     await stay_connected(
-        site.mqtt,
+        site.mqtt.of("console"),
         listen,
         client_id=f"tagwharf-console-{site.site.name}-{os.getpid()}",  # two may watch one site
         topics=Live.topics(site.site.name),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 STOP_WITHIN_S: Final = 15.0
+TOKEN_VARIABLE: Final = "INFLUX_TOKEN"  # noqa: S105  # the name of a variable; the daemons have its value as a credential
 TAIL_LINES: Final = 15
 
 
@@ -33,6 +34,7 @@ class Child:
     ) -> Child:
         """Run `python -m ARGUMENTS`, its output going to `NAME.log` in the directory."""
         log = directory / f"{name}.log"
+        inherited = {each: value for each, value in os.environ.items() if each != TOKEN_VARIABLE}
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -41,7 +43,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, **(environment or {})},
+                env={**inherited, **(environment or {})},
             )
         return cls(name, log, process)
 

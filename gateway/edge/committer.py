@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -85,8 +86,8 @@ class Released(NamedTuple):
 class Committer:
     """Commits groups until it is stopped.
 
-    `committed` hears, in this thread, each group that is on the disk and the counters as of then; `failed` hears why
-    nothing will be committed any more.
+    `is_kept` says of a row, when it is asked, that it must not be shed. `committed` hears, in this thread, each group
+    that is on the disk and the counters as of then; `failed` hears why nothing will be committed any more.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Committer:
         self._stopping = False
         self._wake = threading.Condition()  # guards the four above, which both threads use
         self._files = threading.Lock()  # held while closed segments are read, or replaced
-        self._keep: Callable[[int], bool] = lambda _: False
+        self.is_kept: Callable[[int], bool] = lambda _: False
         self._beat: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -158,12 +159,8 @@ class Committer:
             self._health.progress.retire("journal")
         self._db.close()
 
-    def keep(self, kept: Callable[[int], bool]) -> None:
-        """Rows whose sequence is `kept` may be on their way to the judge: they are not shed."""
-        self._keep = kept
-
-    def read(self, first: int, kept: Callable[[int], Callable[[int], bool]]) -> list[Row]:
-        """Committed rows from `first` on, from the disk; blocks. `kept(last)` is in force as they are read."""
+    def read(self, first: int, keep_to: Callable[[int], None]) -> list[Row]:
+        """Committed rows from `first` on, from the disk; blocks. `keep_to(last)` is called before any may be shed."""
         with self._files:
             found = [*(path for path, _ in self._retention.segments), self._active]
             for index, path in enumerate(found):
@@ -174,13 +171,15 @@ class Committer:
                         rows = segment.read(db, first, READ_ROWS, READ_BYTES)
                 except FileNotFoundError:
                     continue
+                except sqlite3.OperationalError:  # a full disk mostly: the sender asks again
+                    return []
                 except DamagedError:
                     with self._wake:
                         self._damaged = path
                         self._wake.notify()
                     return []
                 if rows:
-                    self._keep = kept(rows[-1].sequence)
+                    keep_to(rows[-1].sequence)
                     return rows
             return []
 
@@ -203,7 +202,8 @@ class Committer:
                 if time.monotonic() - maintained_s >= MAINTAIN_EVERY_S or self._damaged is not None:
                     maintained_s = time.monotonic()
                     self._maintain()
-            segment.close(self._db)
+            with suppress(sqlite3.OperationalError):  # the disk is full: what it holds is safe in its log
+                segment.close(self._db)
         except Exception as error:  # noqa: BLE001  # whatever it is, nothing may be promised any more
             failure = JournalFailedError(f"journal {self._active}: {type(error).__name__}: {error}")
             failure.__cause__ = error
@@ -288,17 +288,16 @@ class Committer:
         if self._durable.next_sequence == segment.first_of(self._active):
             return  # nothing in it
         successor = segment.path_of(self._active.parent, self._durable.next_sequence)
-        try:
-            segment.create(successor, self._durable)
-        except (sqlite3.OperationalError, OSError) as error:
-            self._housekeeping_failed("no segment could be begun; the last one goes on", error)
-            return
-        self._health.degraded.pop("journal_housekeeping", None)
         with self._files:
             summary = segment.summary(self._db, segment.first_of(self._active))
-            segment.close(self._db)
+            try:
+                self._db = segment.succeed(self._db, successor, self._durable)
+            except (sqlite3.OperationalError, OSError) as error:
+                self._housekeeping_failed("no segment could be begun; the last one goes on", error)
+                return
             self._retention.add(self._active, summary)
-            self._active, self._db = successor, segment.open_for_writing(successor)
+            self._active = successor
+        self._health.degraded.pop("journal_housekeeping", None)
         self._maintain()
 
     def _maintain(self) -> None:
@@ -320,7 +319,7 @@ class Committer:
             beside = segment.size_bytes(self._active)
             self._retention.delete_judged(state.watermark, _now_us(), beside)
             try:
-                self._retention.shed(state.watermark, self._keep, beside, state.shed_id, shed)
+                self._retention.shed(state.watermark, self.is_kept, beside, state.shed_id, shed)
             except (sqlite3.OperationalError, OSError) as error:
                 self._housekeeping_failed("nothing could be shed; it is tried again", error)
         if state != self._durable:
@@ -345,7 +344,7 @@ class Committer:
             else:
                 return  # deleted since, or mended since
             end = min(segment.first_of(p) for p in [*known, self._active] if p.name > path.name)
-            recovery.mend(path, segment.salvage(path, end), state, self._alarm, why)
+            recovery.mend(path, recovery.salvage(path, end), state, self._alarm, why)
             with segment.reading(path) as db:
                 self._retention.add(path, segment.summary(db, segment.first_of(path))._replace(last=end - 1))
             active = segment.summary(self._db, segment.first_of(self._active))
@@ -368,8 +367,10 @@ def _judge(state: State, released: Released, until: int, moved: dict[str, int]) 
     if released.judged is None:
         return
     counted = {kind: released.judged.get(kind, 0) for kind in ITEM_KINDS}
-    if released.session != state.judge:
-        state.judge = released.session
+    before, state.judge = state.judge, released.session
+    if before == segment.RESTORED:  # what it counts beyond our rows was heard by a machine that is lost
+        state.judged_base = {k: state.judged.get(k, 0) + moved.get(k, 0) - counted[k] for k in ITEM_KINDS}
+    elif released.session != before:
         # By the rows it has judged `moved` since. Is that on top of what it had, or has it lost its state and counts
         # from 0 again? Then what it said before stands.
         anew = sum(abs(counted[kind] - moved.get(kind, 0)) for kind in ITEM_KINDS)

@@ -23,6 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway import systemd
+from gateway.certificates import edge_certificates
 from gateway.config.load import driver_settings, load_site, state_directory
 from gateway.config.models import SiteFile
 from gateway.contract.batches import StatusBatch
@@ -38,6 +39,7 @@ from gateway.edge.publish import Publisher
 from gateway.edge.supervisor import Supervisor
 from gateway.health import PREFIX, Health
 from gateway.identity import identities_of
+from gateway.links import open_link
 from gateway.logs import configure, get_log
 from readers.control import Controllable
 from readers.driver import Kind
@@ -65,6 +67,7 @@ class Edge:
     """
 
     def __init__(self, site: SiteFile, state_dir: Path) -> None:
+        site = site.model_copy(update={"mqtt": site.mqtt.of("edge")})
         self.site = site
         self.gateway = site.site.gateway
         self.health = Health("edge")
@@ -77,6 +80,7 @@ class Edge:
         self.intake = Intake(
             self.gateway, self.journal, self.health, identities=identities, settle_s=site.rules.lateness_s
         )
+        self.certificates = edge_certificates(site, self.health)
         self.control = self._control() if site.control.enabled else None
         self.supervisors = [
             Supervisor(
@@ -85,6 +89,7 @@ class Edge:
                 driver_settings(reader),
                 self.intake,
                 self.health,
+                opener=partial(open_link, shown=self.certificates.shown_as(f"reader.{reader.name}.server")),
                 listener=partial(self.control.observed, reader.name) if self.control else None,
             )
             for reader in site.reader
@@ -98,6 +103,7 @@ class Edge:
             ledger=self.ledger,
             status=self._own_status,
             on_connected=self.intake.tell_all,
+            shown=self.certificates.shown_as("mqtt.server"),
         )
         self.health.registry.register(_Figures(self))
 
@@ -121,6 +127,7 @@ class Edge:
             asyncio.create_task(self.intake.tick_forever(beat), name="tick"),
             asyncio.create_task(systemd.feed_watchdog(self.health.progress.stalled), name="watchdog"),
             asyncio.create_task(self._keep_ledger(), name="ledger"),
+            asyncio.create_task(self.certificates.run(), name="certificates"),
         ]
         if self.control is not None:
             background.append(asyncio.create_task(self.control.run(), name="control"))
@@ -211,6 +218,7 @@ class Edge:
             reason=reason,
             since_us=self._started_us if state == "online" else now_us(),
             watched=[],
+            conditions=self.certificates.conditions(),
         )
 
 

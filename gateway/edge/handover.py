@@ -46,6 +46,7 @@ class Handover:
         self._broker_decides = acknowledge is Acknowledge.BROKER
         self._watermark = watermark
         self._received = watermark
+        self._ahead = 0
         self._session: str | None = None
         self._online = False
         self._progress_s = now_s
@@ -69,6 +70,11 @@ class Handover:
     def on_their_way_from(self) -> int:
         """Rows from here to `next` may be judged yet, so they must not be shed."""
         return self._watermark + 1 if self._online or self._broker_decides else self.next
+
+    @property
+    def on_their_way_to(self) -> int:
+        """Rows up to here may have been sent before it went back, or in an earlier connection: likewise."""
+        return max(self._ahead, self._received + self._window) if self._online else 0
 
     def heard_rules(self, status: RulesStatus, now_s: float) -> None:
         """`rules/status` came."""
@@ -109,6 +115,8 @@ class Handover:
         if self.next == self._received + 1:
             self._progress_s = now_s  # nothing was outstanding: the wait begins now
         self.next = sequence + 1
+        if self._online:
+            self._ahead = max(self._ahead, sequence)
         if self._broker_decides:
             heapq.heappush(self._in_flight, sequence)
 

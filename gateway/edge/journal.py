@@ -72,6 +72,9 @@ class Journal:
         self._recent: deque[Row] = deque()
         self._recent_bytes = 0
         self._recent_first = self._next  # what is in memory is sent from there, so it must not be shed on the disk
+        self._on_their_way = (0, 0)
+        self._released_to = 0
+        self._committer.is_kept = self._is_kept
         self._flushed: list[asyncio.Future[None]] = []
 
     def start(self) -> None:
@@ -146,6 +149,7 @@ class Journal:
 
         None means that nobody counts: what the rows say is taken.
         """
+        self._released_to = max(self._released_to, min(sequence, self.last))
         self._committer.release(Released(sequence, session, judged))
 
     def knows(self, sequence: int) -> bool:
@@ -156,19 +160,19 @@ class Journal:
         """Never use sequences up to this one again."""
         self._next = max(self._next, sequence + 1)
 
-    async def read(self, first: int, *, on_their_way_from: int) -> list[Row]:
+    async def read(self, first: int, *, on_their_way_from: int, on_their_way_to: int = 0) -> list[Row]:
         """Some committed rows from `first` on; none when there is none.
 
-        Rows from `on_their_way_from` to the end of the answer are not shed until the next call.
+        Rows from `on_their_way_from` to `on_their_way_to` or the end of the answer are not shed until the next call.
         """
 
-        def kept(last: int) -> Callable[[int], bool]:
-            return lambda sequence: on_their_way_from <= sequence <= last or sequence >= self._recent_first
+        def keep_to(last: int) -> None:
+            self._on_their_way = (on_their_way_from, max(last, on_their_way_to))
 
         if not self._recent or first < self._recent[0].sequence:
             if first > self.last:
                 return []
-            return await asyncio.to_thread(self._committer.read, first, kept)
+            return await asyncio.to_thread(self._committer.read, first, keep_to)
         rows: list[Row] = []
         size = 0
         # Rows in memory follow each other without holes, see `_committed`.
@@ -178,8 +182,19 @@ class Journal:
             if len(rows) >= READ_ROWS or size >= READ_BYTES:
                 break
         if rows:
-            self._committer.keep(kept(rows[-1].sequence))
+            keep_to(rows[-1].sequence)
         return rows
+
+    def _is_kept(self, sequence: int) -> bool:
+        """Whether a row may yet be judged, or is, as of now: the sender goes on while segments are written anew.
+
+        For the journal's thread. The order matters: what leaves the memory is on its way by then, and what is no longer
+        on its way is released by then.
+        """
+        if sequence >= self._recent_first:
+            return True
+        first, last = self._on_their_way
+        return first <= sequence <= last or sequence <= self._released_to
 
     async def flush(self) -> None:
         """Wait until everything that was appended is committed.

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from gateway.config.models import Mqtt
-from gateway.contract.batches import StatusBatch, encode, sent_late
+from gateway.contract.batches import Condition, StatusBatch, encode, sent_late
 from gateway.contract.flow import Resume, decode_ack, decode_rules_status
 from gateway.contract.ledger import EdgeLedger
 from gateway.contract.topics import Topics
 from gateway.edge.handover import Handover, Release
 from gateway.edge.intake import now_us as clock_us
 from gateway.edge.journal import Journal
-from gateway.edge.segment import Row
+from gateway.edge.segment import RESTORED, Row
 from gateway.health import Health
 from gateway.logs import get_log
 from gateway.mqtt import Session, Will, stay_connected
+from readers.ports.tls import Shown
 
 IN_FLIGHT: Final = 200  # messages of up to 64 KiB without PUBACK
 INCOMING: Final = 1_000
@@ -30,6 +32,7 @@ RETAINED_WITHIN_S: Final = 0.3  # the retained words of the rules daemon come ri
 JUDGED_WITHIN_S: Final = 3.0
 LOOK_AGAIN_S: Final = 0.5
 LEDGER_EVERY_S: Final = 1.0
+REPEAT_STATUS_S: Final = 10.0
 LATE_US: Final = 5_000_000  # a row that waited longer says when it was sent: rules must not act upon what is long past
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -54,8 +57,12 @@ class Publisher:
         status: Callable[[str, str], StatusBatch],
         on_connected: Callable[[], None],
         now_us: Callable[[], int] = clock_us,
+        shown: Shown | None = None,
     ) -> None:
-        """`status(state, reason)` makes the gateway's own status; `on_connected` is called after each connection."""
+        """`status(state, reason)` makes the gateway's own status; `on_connected` is called after each connection.
+
+        `shown` is given the broker's certificate.
+        """
         self._settings = settings
         self._topics = topics
         self._gateway = gateway
@@ -65,6 +72,8 @@ class Publisher:
         self._status = status
         self._on_connected = on_connected
         self._now_us = now_us
+        self._shown = shown
+        self._conditions: list[Condition] = []
         self._log = get_log()
         self._wake = asyncio.Event()
         self._finishing = False
@@ -92,6 +101,8 @@ class Publisher:
             in_flight=IN_FLIGHT,
             incoming=INCOMING,
             changed=self._changed,
+            shown=self._shown,
+            notice=partial(self._health.trouble, self._log),
         )
 
     def finish(self) -> None:
@@ -148,8 +159,8 @@ class Publisher:
                 if flow.next != at:
                     break  # it was told to go back meanwhile
                 limit = flow.limit
-                if limit is not None and row.sequence > limit:
-                    break
+                if limit is not None and row.sequence > limit and row.sequence == flow.next:
+                    break  # beyond a hole it is sent all the same: how far they received moves with its Resume
                 if flow.announce or row.sequence != flow.next:
                     await self._resume(link, flow, row.sequence)
                     if flow.next != at:
@@ -173,7 +184,9 @@ class Publisher:
         limit = flow.limit
         if flow.next > self._journal.last or (limit is not None and flow.next > limit):
             return []
-        return await self._journal.read(flow.next, on_their_way_from=flow.on_their_way_from)
+        return await self._journal.read(
+            flow.next, on_their_way_from=flow.on_their_way_from, on_their_way_to=flow.on_their_way_to
+        )
 
     async def _pause(self) -> None:
         try:
@@ -196,6 +209,8 @@ class Publisher:
                     flow.heard_rules(decode_rules_status(message.payload), loop.time())
                 else:
                     ack = decode_ack(message.payload)
+                    if message.retained and self._journal.state.judge == RESTORED:
+                        continue  # it may be of a rules daemon that was lost with the journal; a living one repeats it
                     self._behind(ack.epoch, max(ack.sequence, ack.received))
                     self._release(flow.heard_ack(ack, loop.time()))
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:  # anybody may have said it
@@ -220,13 +235,23 @@ class Publisher:
             self._journal.release(release.sequence, release.session, release.judged)
 
     async def _tell_ledger(self, link: Session) -> None:
+        loop = asyncio.get_running_loop()
+        repeat_at_s = loop.time() + REPEAT_STATUS_S
         while True:
             await link.send(self._topics.ledger(self._gateway), _encode(self._ledger()), retain=True)
             await asyncio.sleep(LEDGER_EVERY_S)
+            standing = self._status("online", "started").conditions
+            is_due = bool(standing) and loop.time() >= repeat_at_s
+            if not self._finishing and (is_due or standing != self._conditions):
+                # again and again, because rules that do not know this gateway yet pass over what it says of itself
+                repeat_at_s = loop.time() + REPEAT_STATUS_S
+                await self._own_status(link, "online", "started")
 
     async def _own_status(self, link: Session, state: str, reason: str) -> None:
         """The gateway's own status has no sequence: its last will could have none either."""
-        payload = encode(self._status(state, reason))
+        status = self._status(state, reason)
+        self._conditions = status.conditions
+        payload = encode(status)
         await link.publish(self._topics.device(self._gateway, "status"), payload, retain=True)
 
     def _payload(self, row: Row) -> bytes:

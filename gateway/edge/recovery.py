@@ -17,7 +17,9 @@ from gateway.edge.segment import DamagedError, Row, State, Summary
 from readers.errors import ConfigError
 
 JUMP: Final = 1_000_000  # far beyond what one segment can hold: none of the lost sequences comes again
+SALVAGE_GIVES_UP: Final = 2_000  # unreadable sequences in a row: many times what one damaged page can hold
 DAMAGED: Final = "journal_damaged"
+KINDS: Final = frozenset({*ITEM_KINDS, "status", "tick"})
 _US_PER_NS: Final = 1_000
 
 Alarm = Callable[[str, str], None]
@@ -36,12 +38,14 @@ def open_journal(directory: Path, gateway: str, alarm: Alarm) -> Opened:
     """Make the journal usable, whatever happened to it.
 
     Raises:
-        ConfigError: it belongs to another gateway. OSError, sqlite3.Error: it cannot be read or written.
+        ConfigError: it belongs to another gateway, or a later program wrote it. OSError, sqlite3.Error: it cannot be
+            read or written.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    found = segment.paths(directory)
+    _refuse_later(found)
     for draft in directory.glob("*.draft*"):
         draft.unlink()  # a segment that was being made when the process died
-    found = segment.paths(directory)
     state, damaged = _newest_state(directory, found, alarm)
     if state is None:
         state = State(gateway=gateway, epoch=time.time_ns() // _US_PER_NS)
@@ -59,6 +63,17 @@ def open_journal(directory: Path, gateway: str, alarm: Alarm) -> Opened:
         segment.create(segment.path_of(directory, state.next_sequence), state)
         return Opened(closed, segment.path_of(directory, state.next_sequence), state)
     return Opened(closed[:-1], closed[-1][0], state)
+
+
+def _refuse_later(found: list[Path]) -> None:
+    """What a later program wrote would look damaged, and be set aside."""
+    for path in found:
+        version = segment.later_version(path)
+        if version is not None:
+            raise ConfigError(
+                f"{path}: has version {version}, this program reads up to version {segment.VERSION}; "
+                f"run the newer program, or move {path.parent} away to begin anew without it"
+            )
 
 
 def settle(state: State, closed: list[tuple[Path, Summary]]) -> None:
@@ -84,6 +99,27 @@ def drop(state: State, kind: str, reason: str, count: int) -> None:
     state.unjudged[kind] = state.unjudged.get(kind, 0) - count
     reasons = state.dropped.setdefault(kind, {})
     reasons[reason] = reasons.get(reason, 0) + count
+
+
+def salvage(path: Path, until: int) -> list[Row]:
+    """Every row before `until` that can still be read and passes its checksum."""
+    found: list[Row] = []
+    wanted = segment.first_of(path)
+    failures = 0  # in a row
+    while wanted < until and failures < SALVAGE_GIVES_UP:
+        try:
+            with segment.reading(path) as db:
+                while wanted < until:
+                    rows = segment.read(db, wanted, 1, 0)
+                    if not rows:
+                        return found
+                    found += rows
+                    wanted = rows[-1].sequence + 1
+                    failures = 0
+        except (DamagedError, FileNotFoundError):
+            wanted += 1
+            failures += 1
+    return found
 
 
 def mend(path: Path, rows: list[Row], state: State, alarm: Alarm, why: str) -> None:
@@ -117,7 +153,7 @@ def _newest_state(directory: Path, found: list[Path], alarm: Alarm) -> tuple[Sta
             if state is None:
                 continue
             first = segment.first_of(path)
-            rows = segment.salvage(path, first + JUMP)
+            rows = salvage(path, first + JUMP)
             for row in rows:
                 if row.sequence >= state.next_sequence:
                     _bring_forward(state, row)
@@ -171,11 +207,16 @@ def _usable(directory: Path, state: State, alarm: Alarm) -> tuple[list[tuple[Pat
             usable.append((path, _summary(path)))
         except DamagedError as error:
             damaged = True
-            mend(path, segment.salvage(path, end), state, alarm, str(error))
+            mend(path, salvage(path, end), state, alarm, str(error))
             usable.append((path, _summary(path)))
     return usable, damaged
 
 
 def _summary(path: Path) -> Summary:
     with segment.reading(path) as db:
-        return segment.summary(db, segment.first_of(path))
+        found = segment.summary(db, segment.first_of(path))
+        shed = {kind for _, kind, _ in segment.shed_counts(db, 0)}
+        counted = segment.items(db, 0)
+    if strange := found.kinds.union(shed, counted).difference(KINDS):
+        raise DamagedError(f"{path.name}: rows of no kind there is: {sorted(strange)}")
+    return found

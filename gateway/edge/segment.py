@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import struct
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,11 +18,20 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from gateway import left_log
+
 SUFFIX: Final = ".sqlite"
+VERSION: Final = 1
+"""Of the tables below. It goes up when an earlier program would not read them rightly."""
+_APPLICATION_ID: Final = 0x54574A00  # "TWJ" and the version, which stands twice: no damaged byte looks like a later one
+_MAGIC: Final = b"SQLite format 3\0"
+_HEADER: Final = struct.Struct(">16s44xI4xI28x")  # user_version at 60, application_id at 68 of the file's 100 bytes
 PAGE_BYTES: Final = 8192  # rows are 0.2 to 64 KiB: fewer overflow pages than 4 KiB, little waste for a lone tick
 CHECKPOINT_PAGES: Final = 512
 BUSY_MS: Final = 2_000
-SALVAGE_GIVES_UP: Final = 2_000  # unreadable sequences in a row: many times what one damaged page can hold
+# To read a segment that has a write-ahead log takes a little room, too: a full disk is no damage.
+_PASSING: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+_UNREADABLE: Final = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
 _SCHEMA: Final = """
 CREATE TABLE batch (
     sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, device TEXT NOT NULL, ordinal INTEGER NOT NULL,
@@ -29,6 +39,7 @@ CREATE TABLE batch (
 CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), value BLOB NOT NULL) STRICT;
 CREATE TABLE shed (id INTEGER NOT NULL, kind TEXT NOT NULL, items INTEGER NOT NULL) STRICT;
 """
+RESTORED: Final = "restored"  # as the judge: nobody has counted since the journal came out of a backup
 _COLUMNS: Final = "sequence, kind, device, ordinal, items, at_us, payload, crc"
 
 
@@ -71,12 +82,22 @@ class State(msgspec.Struct, kw_only=True):
         return decode_state(encode_state(self))
 
 
-encode_state: Final = msgspec.json.Encoder().encode
+_state_encoder: Final = msgspec.json.Encoder()
 _state_decoder: Final = msgspec.json.Decoder(State)
+_CRC: Final = b',"crc":'  # the last field of a state, over all before it
+
+
+def encode_state(state: State) -> bytes:
+    """As it is stored."""
+    value = _state_encoder.encode(state)
+    return b"%b%b%d}" % (value[:-1], _CRC, zlib.crc32(value))
 
 
 def decode_state(value: bytes) -> State:
-    """Read a `State`; raises msgspec.DecodeError or msgspec.ValidationError."""
+    """Read a `State`; raises msgspec.DecodeError, msgspec.ValidationError or UnicodeDecodeError."""
+    head, mark, crc = value.rpartition(_CRC)
+    if mark and crc != b"%d}" % zlib.crc32(head + b"}"):
+        raise msgspec.DecodeError("it is not what was written")
     return _state_decoder.decode(value)
 
 
@@ -108,6 +129,20 @@ def paths(directory: Path) -> list[Path]:
     return sorted(p for p in directory.glob(f"*{SUFFIX}") if p.name.removesuffix(SUFFIX).isdecimal())
 
 
+def later_version(path: Path) -> int | None:
+    """The version of the later program that wrote a segment; None when this one reads it. It changes nothing."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER.size)
+    except FileNotFoundError:
+        return None
+    if len(header) < _HEADER.size:
+        return None
+    magic, version, application_id = _HEADER.unpack(header)
+    is_ours = magic == _MAGIC and application_id == _APPLICATION_ID + version
+    return version if is_ours and version > VERSION else None
+
+
 def create(path: Path, state: State, rows: Iterable[Row] = (), shed: Iterable[tuple[int, str, int]] = ()) -> None:
     """Make a segment in one step: after a crash it is there whole, or not at all.
 
@@ -120,6 +155,8 @@ def create(path: Path, state: State, rows: Iterable[Row] = (), shed: Iterable[tu
     with closing(sqlite3.connect(draft, isolation_level=None)) as db:
         db.execute(f"PRAGMA page_size={PAGE_BYTES}")
         db.execute("PRAGMA synchronous=FULL")
+        db.execute(f"PRAGMA user_version={VERSION}")
+        db.execute(f"PRAGMA application_id={_APPLICATION_ID + VERSION}")
         db.executescript(_SCHEMA)
         db.execute("BEGIN IMMEDIATE")
         _insert(db, rows)
@@ -140,12 +177,21 @@ def sync_directory(directory: Path) -> None:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open the newest segment; any thread may use it, one at a time."""
+    """Open the newest segment; any thread may use it, one at a time.
+
+    Raises:
+        sqlite3.Error: it cannot be read, or what a crash left in its log cannot be made durable.
+    """
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=16)
-    db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
-    db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+    try:
+        db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        left_log.settle(db)
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
@@ -167,14 +213,39 @@ def append(db: sqlite3.Connection, rows: Iterable[Row], state: State) -> None:
 
 
 def close(db: sqlite3.Connection) -> None:
-    """Close a segment for good: everything goes into its one file, unless somebody reads it just now."""
+    """Close a segment for good: everything goes into its one file, unless somebody reads it just now.
+
+    Raises:
+        sqlite3.OperationalError: the disk is full; the segment is open as before.
+    """
     try:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         db.execute("PRAGMA journal_mode=DELETE")
-    except sqlite3.OperationalError:
-        pass  # locked by a reader: the write-ahead log stays beside it, which is as safe
-    finally:
-        db.close()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            raise
+        # Locked by a reader: the write-ahead log stays beside it, which is as safe.
+    db.close()
+
+
+def succeed(db: sqlite3.Connection, successor: Path, state: State) -> sqlite3.Connection:
+    """Begin the next segment, then close this one for good; after an error this one goes on.
+
+    Raises:
+        sqlite3.Error, OSError: there is no next one.
+    """
+    try:
+        create(successor, state)
+        begun = open_for_writing(successor)
+        try:
+            close(db)
+        except sqlite3.Error:
+            begun.close()
+            raise
+    except (sqlite3.Error, OSError):
+        delete(successor)
+        raise
+    return begun
 
 
 @contextmanager
@@ -183,6 +254,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises:
         DamagedError: SQLite finds it malformed, on opening or later. FileNotFoundError: it was deleted.
+        sqlite3.OperationalError: it cannot be read just now; that says nothing of what it holds.
     """
     if not path.exists():
         raise FileNotFoundError(path)
@@ -194,8 +266,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.OperationalError as error:
         if not path.exists():
             raise FileNotFoundError(path) from error
+        code = getattr(error, "sqlite_errorcode", 0)  # none where a text is no UTF-8: Python finds that, not SQLite
+        if code & 0xFF in _PASSING and code not in _UNREADABLE:
+            raise
         raise DamagedError(f"{path.name}: {error}") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise DamagedError(f"{path.name}: {error}") from error
 
 
@@ -207,7 +282,7 @@ def state_of(db: sqlite3.Connection) -> State:
     """
     try:
         return decode_state(db.execute("SELECT value FROM state WHERE one = 1").fetchone()[0])
-    except (TypeError, msgspec.DecodeError) as error:  # TypeError: no such row
+    except (TypeError, msgspec.DecodeError, UnicodeDecodeError) as error:  # TypeError: no such row
         raise DamagedError(f"the state of the journal cannot be read: {error}") from error
 
 
@@ -237,7 +312,7 @@ def read(db: sqlite3.Connection, first: int, most_rows: int, most_bytes: int) ->
     query = f"SELECT {_COLUMNS} FROM batch WHERE sequence >= ? ORDER BY sequence LIMIT ?"  # noqa: S608  # constants
     for *columns, crc in db.execute(query, (first, most_rows)):
         row = Row(*columns)
-        if _crc(row) != crc:
+        if not isinstance(columns[-1], bytes) or _crc(row) != crc:
             raise DamagedError(f"row {row.sequence} fails its checksum")
         found.append(row)
         size += len(row.payload)
@@ -260,27 +335,6 @@ def check(path: Path) -> None:
         first = 0
         while rows := read(db, first, 500, 1 << 20):
             first = rows[-1].sequence + 1
-
-
-def salvage(path: Path, until: int) -> list[Row]:
-    """Every row before `until` that can still be read and passes its checksum."""
-    found: list[Row] = []
-    wanted = first_of(path)
-    failures = 0  # in a row
-    while wanted < until and failures < SALVAGE_GIVES_UP:
-        try:
-            with reading(path) as db:
-                while wanted < until:
-                    rows = read(db, wanted, 1, 0)
-                    if not rows:
-                        return found
-                    found += rows
-                    wanted = rows[-1].sequence + 1
-                    failures = 0
-        except (DamagedError, FileNotFoundError):
-            wanted += 1
-            failures += 1
-    return found
 
 
 def shed_counts(db: sqlite3.Connection, after: int) -> list[tuple[int, str, int]]:

@@ -171,6 +171,8 @@ def parse(text: str, where: str) -> MeterMap:
         table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise MapError(f"{where}: {error}") from error
+    except (RecursionError, ValueError, ArithmeticError):
+        raise MapError(f"{where}: is nested too deeply, or holds a number without end; this is no map") from None
     try:
         file = _File.model_validate(table)
     except ValidationError as error:

@@ -17,7 +17,8 @@ from readers.errors import ConfigError, FrameError, LinkError
 from readers.http_messages import MOST_BODY_BYTES, Answer, encode, paths
 from readers.ports.base import HoldingPort
 from readers.ports.mqtt_client import Login
-from readers.ports.tcp import TlsSettings, certificate_fault, tls_context
+from readers.ports.tls import ClientContext, TlsSettings, tls_context
+from readers.ports.tls_faults import advised
 
 SCHEMES: Final = {"http": 80, "https": 443}
 """Without and with TLS, each with its usual port number."""
@@ -58,7 +59,8 @@ class HttpPort(HoldingPort):
                 answer = await self._get(path)
             except (aiohttp.ClientError, OSError, TimeoutError, FrameError) as error:
                 reason = f"no answer within {ANSWER_WITHIN_S:g} s" if isinstance(error, TimeoutError) else str(error)
-                raise LinkError(f"{self.description}{path}: {reason}; check address, network and server") from error
+                todo = advised(error) or "; check address, network and server"
+                raise LinkError(f"{self.description}{path}: {reason}{todo}") from error
             self._take(encode(answer))
 
     async def close(self) -> None:
@@ -95,29 +97,15 @@ def _basic(login: Login) -> str:
     return f"Basic {base64.b64encode(f'{login.user}:{secret}'.encode()).decode()}"
 
 
-def client_context(settings: TlsSettings) -> ssl.SSLContext:
+def client_context(settings: TlsSettings) -> ClientContext:
     """TLS that compares a pinned certificate within the handshake, before a password is sent.
 
     Raises:
         ConfigError: a file cannot be read or is no PEM.
     """
     context = tls_context(settings)
-    if settings.fingerprint_sha256 is not None:
-        context.sslobject_class = _pinned_to(settings.fingerprint_sha256)
+    context.pin = settings.fingerprint_sha256
     return context
-
-
-def _pinned_to(wanted: str) -> type[ssl.SSLObject]:
-    class Pinned(ssl.SSLObject):
-        """A connection to the one right server."""
-
-        def do_handshake(self) -> None:
-            """Called by asyncio."""
-            super().do_handshake()
-            if wrong := certificate_fault(self.getpeercert(binary_form=True) or b"", wanted):
-                raise ssl.SSLCertVerificationError(f"the server's {wrong}")
-
-    return Pinned
 
 
 async def open_http(url: str, tls: TlsSettings | None = None, login: Login | None = None) -> HttpPort:

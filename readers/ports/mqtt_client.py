@@ -17,7 +17,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from readers.errors import ConfigError, LinkError
-from readers.ports.tcp import TlsSettings, certificate_fault, tls_context
+from readers.ports.tls import TlsSettings, certificate_fault, tls_context
+from readers.ports.tls_faults import advice, advised
 
 MOST_PACKET_BYTES: Final = 4 << 20  # the library holds a whole packet, and brokers pass on up to 256 MiB
 HANDSHAKE_WITHIN_S: Final = 5.0
@@ -103,14 +104,14 @@ class BrokerClient(paho.Client):
             secured.do_handshake()
         except ssl.SSLCertVerificationError as error:
             raise LinkError(
-                f"the broker's certificate is not accepted: {error.verify_message}; check ca_file and server_name in "
-                "[reader.tls], and that it is the right broker"
+                f"the broker's certificate is not accepted: {error.verify_message}{advised(error)}; check ca_file and "
+                "server_name in [reader.tls], and that it is the right broker"
             ) from error
         except OSError as error:
-            raise LinkError(
-                f"TLS with the broker failed: {error}; check that it speaks TLS on this port, and the certificate_file "
-                "in [reader.tls] if it asks for one"
-            ) from error
+            todo = advice(error) or (
+                "check that it speaks TLS on this port, and the certificate_file in [reader.tls] if it asks for one"
+            )
+            raise LinkError(f"TLS with the broker failed: {error}; {todo}") from error
         pin = self._tls.fingerprint_sha256
         if pin and (wrong := certificate_fault(secured.getpeercert(binary_form=True) or b"", pin)):
             raise LinkError(f"the broker's {wrong}")
@@ -127,5 +128,5 @@ class BrokerClient(paho.Client):
         except BlockingIOError:
             raise
         except OSError as error:
-            self.fault = str(error)
+            self.fault = f"{error}{advised(error)}"
             raise

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import socket
 import ssl
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self, cast
 
-from readers.errors import ConfigError, LinkError
+from readers.errors import LinkError
 from readers.ports.base import HoldingPort
+from readers.ports.tls import TlsSettings, certificate_fault, tls_context
+from readers.ports.tls_faults import advised
+
+__all__ = ["TcpPort", "TlsSettings", "certificate_fault", "open_tcp", "tls_context"]
 
 CONNECT_WITHIN_S: Final = 5.0
 SEND_WITHIN_S: Final = 5.0
@@ -20,24 +21,6 @@ KEEPALIVE_IDLE_S: Final = 15  # the kernel's own probes: a second line behind th
 KEEPALIVE_INTERVAL_S: Final = 5
 KEEPALIVE_PROBES: Final = 3
 UNACKNOWLEDGED_MS: Final = 30_000  # keepalive probes rest while sent bytes wait for an answer: this covers that case
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """How a device proves itself, and how this gateway does.
-
-    Attributes:
-        ca_file: PEM of the authority that signed the device's certificate; None for the system's.
-        fingerprint_sha256: hex of the one right certificate, instead of an authority.
-        certificate_file, key_file: PEM files of this gateway, where the device asks for them.
-        server_name: the name in the device's certificate, where it is not the host name.
-    """
-
-    ca_file: Path | None = None
-    fingerprint_sha256: str | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    server_name: str | None = None
 
 
 class TcpPort(HoldingPort, asyncio.Protocol):
@@ -56,6 +39,7 @@ class TcpPort(HoldingPort, asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._paused = False
+        self._heard = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,6 +56,7 @@ class TcpPort(HoldingPort, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
+        self._heard = True
         self._take(data)
         if len(self._buffer) > HELD_BYTES and not self._paused and self._transport is not None:
             self._paused = True
@@ -80,8 +65,15 @@ class TcpPort(HoldingPort, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
         if not self._closed:
-            self._end(f"the device closed the link{f': {exc}' if exc else ''}", exc)
+            why = f": {exc}" if exc else ""
+            self._end(f"the device closed the link{why}{advised(exc) if exc else ''}{self._unproven()}", exc)
         self._writable.set()
+
+    def _unproven(self) -> str:
+        """A device that does not take our certificate closes a TLS 1.3 link after the handshake, often mutely."""
+        if self._heard or self.peer_certificate() is None:
+            return ""
+        return "; it said nothing after the handshake: it may want another certificate of ours, see certificate_file"
 
     def pause_writing(self) -> None:
         """Called by asyncio."""
@@ -149,7 +141,7 @@ class TcpPort(HoldingPort, asyncio.Protocol):
                 f"{description}: no answer within {CONNECT_WITHIN_S:g} s; check address, power and network"
             ) from error
         except OSError as error:  # ssl.SSLError and socket.gaierror are OSErrors too
-            raise LinkError(f"{description}: cannot connect: {error}") from error
+            raise LinkError(f"{description}: cannot connect: {error}{advised(error)}") from error
         if tls and tls.fingerprint_sha256:
             await link.require_certificate(tls.fingerprint_sha256)
         return link
@@ -163,37 +155,6 @@ class TcpPort(HoldingPort, asyncio.Protocol):
         if wrong := certificate_fault(self.peer_certificate() or b"", wanted):
             await self.close()
             raise LinkError(f"{self.description}: the device's {wrong}")
-
-
-def certificate_fault(certificate: bytes, wanted: str) -> str | None:
-    """What is wrong with a certificate in DER when the one with this SHA-256 in hex is pinned; None when nothing is."""
-    found = hashlib.sha256(certificate).hexdigest()
-    if found == wanted.replace(":", "").lower():
-        return None
-    return (
-        f"certificate has SHA-256 {found}, but {wanted} is pinned; "
-        "make sure that it is the right device before you change the pin"
-    )
-
-
-def tls_context(settings: TlsSettings) -> ssl.SSLContext:
-    """TLS 1.2 or newer, verified by authority and name, or by a pinned certificate.
-
-    Raises:
-        ConfigError: a file cannot be read or is no PEM.
-    """
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.certificate_file:
-            context.load_cert_chain(settings.certificate_file, settings.key_file)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(str(f) for f in (settings.ca_file, settings.certificate_file, settings.key_file) if f)
-        raise ConfigError(f"tls: cannot load {files}: {error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.fingerprint_sha256:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # the one right certificate is compared after the handshake instead
-    return context
 
 
 async def open_tcp(host: str, port: int, tls: TlsSettings | None = None) -> TcpPort:

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from gateway.config.models import SiteFile
 from gateway.config.rules import (
+    BindingRule,
     Function,
     HoldRule,
     MatchRule,
@@ -18,6 +19,7 @@ from gateway.config.rules import (
     Rule,
     SessionRule,
     SetRule,
+    TravelRule,
 )
 from rules.anatomy import inputs, makes
 from rules.checking import site_names
@@ -27,6 +29,7 @@ from rules.checking.sink_checks import faults_of_sinks
 from rules.language.vocabulary import BUILT_IN, FIELDS, RAW
 from rules.lookups import lookup_fields
 from rules.own_events import NOT_JUDGED, STATE_LOST
+from rules.shapes.distances import faults_of_travel
 from rules.shapes.session_fields import session_faults
 from rules.tables.check import faults_of_lookups
 
@@ -109,6 +112,13 @@ def _fields_of(where: str, rule: Rule, known: set[str], conditions: Conditions) 
         for source in (rule.entry, rule.exit):
             if source.on in known:
                 yield from conditions.field(where, "area", rule.area, source.on)
+    elif isinstance(rule, TravelRule) and rule.on in known:
+        yield from conditions.field(where, "where", rule.where, rule.on)
+        yield from (f"{where}.{fault}" for fault in faults_of_travel(rule))
+    elif isinstance(rule, BindingRule) and rule.on in known:
+        for key, name in (("of", rule.of), ("expect", rule.expect)):
+            if name is not None:
+                yield from conditions.field(where, key, name, rule.on)
     for place, kind in makes(rule):
         if place in {"emit", "name"}:
             for name in rule.figures:

@@ -7,12 +7,24 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.config.models import SiteFile
-from gateway.config.rules import AbsenceRule, HoldRule, MatchRule, PairRule, RateRule, Rule, SequenceRule, SessionRule
+from gateway.config.rules import (
+    AbsenceRule,
+    BindingRule,
+    HoldRule,
+    MatchRule,
+    PairRule,
+    RateRule,
+    Rule,
+    SequenceRule,
+    SessionRule,
+    TravelRule,
+)
 from rules.anatomy import inputs, makes
 from rules.language.vocabulary import FIELDS, RAW
 from rules.lookups import lookup_fields
 from rules.shapes.session_fields import Types, told_by_session
 from rules.shapes.shape import CARRIED
+from rules.shapes.sighting import TOLD_TYPES
 
 ALWAYS: Final = {
     "subject": "string",
@@ -111,6 +123,10 @@ def told_fields(rule: Rule, place: str, types: Types) -> Mapping[str, str]:
     if isinstance(rule, PairRule):
         stayed = {"entered_at_us": "int", rule.dwell_as: "double"}
         return _PAIR | _PAIR_BY_PLACE.get(place.partition(".")[0], stayed)
+    if isinstance(rule, TravelRule):
+        return _TRAVEL
+    if isinstance(rule, BindingRule):
+        return _BINDING
     return _SET
 
 
@@ -119,6 +135,24 @@ _PAIR_BY_PLACE: Final[dict[str, dict[str, str]]] = {
     "entered": {},
     "violation": {"reason": "string", "entered_at_us": "int"},
     "full": {"capacity": "int"},
+}
+_TRAVEL: Final = {
+    **TOLD_TYPES,
+    "spot": "string",
+    "other_spot": "string",
+    "elapsed_s": "double",
+    "least_s": "double",
+    "way_m": "double",
+    "speed_m_per_s": "double",
+    "repeats": "int",
+}
+_BINDING: Final = {
+    **TOLD_TYPES,
+    "found": "string",
+    "expected": "string",
+    "known_by": "string",
+    "doubtful": "bool",
+    "repeats": "int",
 }
 _SET: Final = {
     "count": "int",

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from gateway import left_log
 from gateway.event_journal import is_damage, set_aside
 from gateway.logs import get_log
 
@@ -111,6 +112,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, whole: bool) -> None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+    left_log.settle(connection)
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")

@@ -247,7 +247,7 @@ class Pipeline:
         self._uncommitted += len(ready)
         if not self._has_room:
             self._room.clear()
-        self._gateways.speaks(flow.gateway)
+        self._gateways.judged(flow.gateway, ready)
         self._note(flow)
 
     def _gateway_says(self, batch: StatusBatch) -> None:

@@ -17,6 +17,8 @@ from typing import Final
 import uvloop
 
 from gateway import logs
+from gateway.backup.notice import take as take_notice
+from gateway.certificates import Certificates, rules_certificates
 from gateway.config import ConfigError
 from gateway.config.load import state_directory
 from gateway.config.models import InfluxSink, JournalSink, SiteFile, WebhookSink
@@ -133,7 +135,8 @@ async def serve(site: SiteFile, config: Path, seen: Stamps) -> None:
     shelf = await _tables(site, directory)
     engine = Engine(site, things, shelf.tables)
     times = RuleTimes(engine)
-    sinks = _sinks(site, directory, health)
+    certificates = rules_certificates(site, health)
+    sinks = _sinks(site, directory, health, certificates)
     limits = {sink.name: sink.outbox_bytes for sink in site.sink if not isinstance(sink, JournalSink)}
     database = Database(directory / DATABASE, limits)
     threads = DatabaseThreads(database)
@@ -152,6 +155,8 @@ async def serve(site: SiteFile, config: Path, seen: Stamps) -> None:
         )
         if database.set_aside is not None:
             pipeline.lost_state("rules", f"the database was damaged and is kept as {database.set_aside.name}")
+        if (restored := take_notice(directory)) is not None:
+            pipeline.lost_state("rules", restored.text)
         if unreadable := engine.counters()["state_unreadable"]:
             pipeline.lost_state("rules", f"{unreadable} entries of the state could not be read")
         well = {REGISTRY_REFUSED: "a list of things that is", RULES_REFUSED: "rules that are"}
@@ -183,7 +188,7 @@ async def serve(site: SiteFile, config: Path, seen: Stamps) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _ask, reloaders)
         runner = Runner(
             pipeline,
-            mqtt=site.mqtt,
+            mqtt=site.mqtt.of("rules"),
             client_id=f"tagwharf-{site.site.name}-rules",
             health=health,
             directory=directory,
@@ -191,6 +196,7 @@ async def serve(site: SiteFile, config: Path, seen: Stamps) -> None:
             platform=PlatformPoints(
                 pipeline, times, EdgeLedgers(health), site=site.site.name, every_s=site.rules.platform_every_s
             ),
+            certificates=certificates,
             desk=AlarmDesk(site, engine, pipeline.alarms, pipeline.tell, health, secret=credential),
         )
         await runner.run(stop)
@@ -257,17 +263,19 @@ def _orders(site: SiteFile) -> Orders | None:
     return Orders(site.order, keys, Topics(site.site.name), lambda: time.time_ns() // NS_PER_US)
 
 
-def _sinks(site: SiteFile, directory: Path, health: Health) -> list[Sink]:
+def _sinks(site: SiteFile, directory: Path, health: Health, certificates: Certificates) -> list[Sink]:
     found: list[Sink] = []
+    notice = partial(health.trouble, logs.get_log())
     for sink in site.sink:
+        shown = certificates.shown_as(f"sink.{sink.name}.server")
         if isinstance(sink, JournalSink):
             journal = EventJournal(sink.directory or directory / EVENTS, keep_days=sink.keep_days)
             found.append(JournalStore(sink.name, journal, store_reads=sink.store_reads))
         elif isinstance(sink, InfluxSink):
-            notice = partial(health.trouble, logs.get_log())
-            found.append(open_sink(sink, site=site.site.name, notice=notice))
+            found.append(open_sink(sink, site=site.site.name, notice=notice, shown=shown))
         elif isinstance(sink, WebhookSink):
-            found.append(open_webhook(sink, site=site.site.name, exporter=exporter_of(sink.format, site)))
+            exporter = exporter_of(sink.format, site)
+            found.append(open_webhook(sink, site=site.site.name, exporter=exporter, notice=notice, shown=shown))
         else:
             found.append(open_directory(sink, site=site.site.name, exporter=exporter_of(sink.format, site)))
     return found

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from gateway import systemd
+from gateway.certificates import Certificates
 from gateway.config.models import Mqtt
-from gateway.contract.batches import ITEM_KINDS
+from gateway.contract.batches import ITEM_KINDS, Condition
 from gateway.contract.flow import Ack, RulesStatus
 from gateway.contract.topics import RESERVED
 from gateway.health import Health
@@ -22,6 +24,7 @@ from readers.tasks import end
 from rules.daemon.alarm_desk import AlarmDesk
 from rules.daemon.pipeline import Pipeline
 from rules.daemon.platform_points import PlatformPoints
+from rules.own_events import RULES
 from rules.reload import Watcher
 
 BURST: Final = 8  # messages taken in one turn of the loop: some 5 ms of judging
@@ -42,7 +45,7 @@ class Runner:
     """Runs a pipeline until it is told to stop. `directory` is where the ledger is kept for those without a broker.
 
     `reloaders` read files again when they change; `desk` takes the orders of people about alarms; `platform` takes the
-    ledgers of gateways, and makes points of how the platform itself does.
+    ledgers of gateways, and makes points of how the platform itself does; `certificates` are those of this process.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Runner:
         reloaders: Sequence[Watcher] = (),
         desk: AlarmDesk | None = None,
         platform: PlatformPoints | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._mqtt = mqtt
@@ -64,6 +68,7 @@ class Runner:
         self._reloaders = reloaders
         self._desk = desk
         self._platform = platform
+        self._certificates = certificates
         self._ledger_path = directory / LEDGER_FILE
         self._prefix = pipeline.topics.root + "/"
         self._log = get_log(session=pipeline.session)
@@ -88,6 +93,8 @@ class Runner:
             others = [group.create_task(reloader.run()) for reloader in self._reloaders]
             if self._platform is not None:
                 others.append(group.create_task(self._platform.run()))
+            if self._certificates is not None:
+                others.append(group.create_task(self._certificates.run(self._tell_certificates)))
             watchdog = group.create_task(systemd.feed_watchdog(self._health.progress.stalled))
             await stop.wait()
             self._log.info("rules_stopping")
@@ -120,7 +127,12 @@ class Runner:
             # subscription. What we published ourselves comes back with it and is thrown away unread.
             topics=[f"{topics.root}/+/+"],
             changed=self._connection_changed,
+            shown=self._certificates.shown_as("mqtt.server") if self._certificates is not None else None,
+            notice=partial(self._health.trouble, self._log),
         )
+
+    def _tell_certificates(self, standing: list[Condition]) -> None:
+        self._pipeline.alarms.certificates(RULES, standing)
 
     def _connection_changed(self, reason: str | None) -> None:
         if reason is None:

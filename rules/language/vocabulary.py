@@ -37,6 +37,7 @@ _READ: Final = {
     "kind": "string",
     "class": "string",
     "tid": "string",
+    "registered_tid": "string",
     "user_memory": "string",
     "device": "string",
     "gateway": "string",
@@ -213,6 +214,8 @@ def read_fields(read: TagRead, device: str, gateway: str, thing: Thing | None) -
             fields["kind"] = thing.kind
         if thing.class_name:
             fields["class"] = thing.class_name
+        if thing.tid:
+            fields["registered_tid"] = thing.tid
     for name, value in (
         ("tid", read.tid),
         ("user_memory", read.user_memory),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.config.rules import (
     AbsenceRule,
+    BindingRule,
     HoldRule,
     MatchRule,
     PairRule,
@@ -11,8 +12,10 @@ from gateway.config.rules import (
     Rule,
     SequenceRule,
     SessionRule,
+    TravelRule,
 )
 from rules.shapes.absence import Absence
+from rules.shapes.binding import Binding
 from rules.shapes.hold import Hold
 from rules.shapes.match import Match
 from rules.shapes.ordered import Ordered
@@ -21,6 +24,7 @@ from rules.shapes.rate import Rate
 from rules.shapes.sequence import Sequence
 from rules.shapes.session import Session
 from rules.shapes.sets import SetReports
+from rules.shapes.travel import Travel
 from rules.state import State
 
 Shape = Match | Hold | Ordered
@@ -46,4 +50,8 @@ def shape_of(rule: Rule, number: int, state: State) -> Shape:  # a table, one li
         return Session(rule, number, state)
     if isinstance(rule, PairRule):
         return Pair(rule, number, state)
+    if isinstance(rule, TravelRule):
+        return Travel(rule, number, state)
+    if isinstance(rule, BindingRule):
+        return Binding(rule, number, state)
     return SetReports(rule, number, state)

@@ -18,6 +18,8 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
 from gateway.config.models import InfluxSink
+from gateway.https import ClientContext, advice
+from gateway.renewal import Renewal
 
 LONGEST_RETRY_AFTER_S: Final = 3600.0
 MOST_MESSAGE: Final = 500
@@ -28,6 +30,10 @@ _MS_PER_S: Final = 1000
 
 class NoAnswerError(Exception):
     """The store could not be reached, broke the connection, or took too long. Whether it stored is unknown."""
+
+
+class NotProvenError(Exception):
+    """The store or we did not prove who we are, or there is no TLS; says what to do. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Writer(Protocol):
         """Send lines with nanosecond times.
 
         Raises:
-            NoAnswerError: no answer came.
+            NoAnswerError: no answer came. NotProvenError: there is no TLS connection.
         """
 
     async def close(self) -> None:
@@ -57,13 +63,16 @@ class Writer(Protocol):
 class V2Writer:
     """`/api/v2/write`: InfluxDB 2.x and 3, VictoriaMetrics."""
 
-    def __init__(self, settings: InfluxSink, token: str | None) -> None:
+    def __init__(self, settings: InfluxSink, token: str | None, tls: Renewal[ClientContext] | None = None) -> None:
         self._settings = settings
         self._token = token
+        self._tls = tls
         self._client: InfluxDBClientAsync | None = None
 
     async def post(self, lines: bytes) -> Answer:
-        """Send lines; raises NoAnswerError."""
+        """Send lines; raises NoAnswerError, NotProvenError."""
+        if self._tls is not None and self._tls.refresh():
+            await self.close()  # the next connection shows the new certificate
         if self._client is None:  # the library wants a running loop
             self._client = InfluxDBClientAsync(
                 self._settings.url,
@@ -72,6 +81,7 @@ class V2Writer:
                 timeout=int(self._settings.timeout_s * _MS_PER_S),
                 enable_gzip=self._settings.gzip,
                 allow_redirects=False,  # a redirected POST becomes a GET, whose 200 would mean nothing
+                ssl_context=None if self._tls is None else self._tls.context,
             )
         try:
             # Bytes go out as they are; the precision is nanoseconds unless another is asked for.
@@ -80,7 +90,7 @@ class V2Writer:
             body = error.body if isinstance(error.body, bytes) else b""
             return _answer(int(error.status or 0), error.headers or {}, body)
         except (aiohttp.ClientError, OSError) as error:
-            raise NoAnswerError(_describe(error)) from error
+            raise _no_answer(error) from error
         return Answer(204 if stored else 200)
 
     async def close(self) -> None:
@@ -93,16 +103,22 @@ class V2Writer:
 class V1Writer:
     """`/write` of InfluxDB 1.x."""
 
-    def __init__(self, settings: InfluxSink, password: str | None) -> None:
+    def __init__(self, settings: InfluxSink, password: str | None, tls: Renewal[ClientContext] | None = None) -> None:
         self._settings = settings
         self._password = password
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, lines: bytes) -> Answer:
-        """Send lines; raises NoAnswerError."""
+        """Send lines; raises NoAnswerError, NotProvenError."""
         settings = self._settings
+        if self._tls is not None and self._tls.refresh():
+            await self.close()
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=settings.timeout_s))
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=True if self._tls is None else self._tls.context),
+                timeout=aiohttp.ClientTimeout(total=settings.timeout_s),
+            )
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         if settings.user:
             credentials = f"{settings.user}:{self._password or ''}".encode()
@@ -122,7 +138,7 @@ class V1Writer:
             ) as response:
                 return _answer(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, OSError) as error:
-            raise NoAnswerError(_describe(error)) from error
+            raise _no_answer(error) from error
 
     async def close(self) -> None:
         """Close connections; the next `post` opens them again."""
@@ -156,6 +172,11 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         retry_after_s(headers.get("Retry-After"), datetime.now(UTC)),
         html="text/html" in kind or start[:1] == "<",
     )
+
+
+def _no_answer(error: BaseException) -> NoAnswerError | NotProvenError:
+    todo = advice(error)
+    return NoAnswerError(_describe(error)) if todo is None else NotProvenError(f"{_describe(error)}; {todo}")
 
 
 def _describe(error: BaseException) -> str:

@@ -16,16 +16,18 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.config.models import InfluxApi, InfluxSink
 from gateway.credentials import credential
-from gateway.logs import get_log
+from gateway.https import ClientContext, Shown, https_context
+from gateway.renewal import Notice, Renewal, warn
 from rules.outputs import Outputs, Parcel, Refusal, SinkTroubleError
 from rules.sinks.cardinality import SeriesGuard, check_schema
-from rules.sinks.influx_http import Answer, NoAnswerError, V1Writer, V2Writer, Writer
+from rules.sinks.influx_http import Answer, NoAnswerError, NotProvenError, V1Writer, V2Writer, Writer
 from rules.sinks.influx_points import Encoder
 from rules.sinks.line_protocol import REFUSED_MARK, read_refused
 
@@ -36,13 +38,6 @@ RETRY: Final = (408, 425, 429)
 SERVER_ERRORS: Final = range(500, 600)
 EVENTS: Final = "events"
 READS: Final = "reads"
-
-
-class Notice(Protocol):
-    """Logs a trouble and counts it: `functools.partial(health.trouble, log)`."""
-
-    def __call__(self, event: str, /, **fields: object) -> object:
-        """`event` is `noun_verbed`."""
 
 
 class InfluxDbSink:
@@ -59,20 +54,25 @@ class InfluxDbSink:
         site: str,
         secret: str | None,
         notice: Notice | None = None,
+        shown: Shown | None = None,
     ) -> None:
-        """`secret`: the token (v2) or password (v1).
+        """`secret`: the token (v2) or password (v1); `shown` is given the store's certificate.
 
         Raises:
-            SchemaError: a measurement would make a series of each thing.
+            SchemaError: a measurement would make a series of each thing. ConfigError: a certificate file cannot be
+                read.
         """
         check_schema()
         self.name = settings.name
         self._settings = settings
-        self._notice: Notice = notice or _warn
+        self._notice: Notice = notice or warn
         self.guard = SeriesGuard(settings.series_budget, self._series_notice)
         self._encoder = Encoder(site=site, guard=self.guard, store_reads=settings.store_reads)
         make: Callable[..., Writer] = V1Writer if settings.api is InfluxApi.V1 else V2Writer
-        self._writer = make(settings, secret)
+        tls: Renewal[ClientContext] | None = None
+        if settings.url.startswith("https:"):
+            tls = Renewal(partial(https_context, settings.tls, shown), settings.tls, notice=self._notice)
+        self._writer = make(settings, secret, tls)
         # Lines refused in an attempt that then met trouble: without them the next attempt gets further, so that a store
         # that limits requests cannot keep us bisecting the same parcels for ever. Bounded by the parcels of one write.
         self._proven_bad: dict[bytes, str] = {}
@@ -144,6 +144,8 @@ class InfluxDbSink:
             answer = await self._writer.post(body)
         except NoAnswerError as error:
             raise SinkTroubleError(f"{self._where}: {error}; it is tried again") from error
+        except NotProvenError as error:
+            raise SinkTroubleError(f"{self._where}: {error}", stopped=True) from error
         if answer.status == STORED:
             return
         if answer.html:
@@ -188,21 +190,20 @@ class InfluxDbSink:
         self._notice(event, sink=self.name, series=series, budget=budget)
 
 
-def open_sink(settings: InfluxSink, *, site: str, notice: Notice | None = None) -> InfluxDbSink:
+def open_sink(
+    settings: InfluxSink, *, site: str, notice: Notice | None = None, shown: Shown | None = None
+) -> InfluxDbSink:
     """The sink of the site file, with its secret from the systemd credential `influx-{name}`.
 
     Raises:
-        ConfigError: the credential is missing and the store is not plain HTTP on this machine.
+        ConfigError: the credential is missing and the store is not plain HTTP on this machine; a certificate file
+            cannot be read.
         SchemaError: a measurement would make a series of each thing.
     """
     name = f"influx-{settings.name}"
     needed = not on_this_machine(settings.url) or settings.user is not None
     secret = credential(name) if needed or _handed_over(name) else None
-    return InfluxDbSink(settings, site=site, secret=secret, notice=notice)
-
-
-def _warn(event: str, /, **fields: object) -> None:
-    get_log().warning(event, **fields)
+    return InfluxDbSink(settings, site=site, secret=secret, notice=notice, shown=shown)
 
 
 def on_this_machine(url: str) -> bool:

@@ -14,11 +14,11 @@ Source: Standard Webhooks 1.0.0 for the headers.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,7 +27,8 @@ import aiohttp
 from gateway.config import ConfigError
 from gateway.config.models import WebhookSink as Settings
 from gateway.credentials import credential
-from gateway.https import https_context
+from gateway.https import ClientContext, Shown, advice, https_context
+from gateway.renewal import Notice, Renewal, warn
 from rules.exporters import Exporter
 from rules.outputs import Outputs, Parcel, Refusal, SinkTroubleError
 from rules.sinks.influx_http import retry_after_s
@@ -84,8 +85,10 @@ class WebhookSink:
         keys: Sequence[bytes],
         authorization: str | None = None,
         now_s: Callable[[], float] = time.time,
+        notice: Notice = warn,
+        shown: Shown | None = None,
     ) -> None:
-        """`keys` sign, `authorization` is the value of that header.
+        """`keys` sign, `authorization` is the value of that header, `shown` is given the receiver's certificate.
 
         Raises:
             ConfigError: a certificate file cannot be read.
@@ -98,9 +101,9 @@ class WebhookSink:
         self._headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if authorization is not None:
             self._headers["Authorization"] = authorization
-        self._tls: ssl.SSLContext | None = None
+        self._tls: Renewal[ClientContext] | None = None
         if settings.url.startswith("https:"):
-            self._tls = https_context(settings.tls)
+            self._tls = Renewal(partial(https_context, settings.tls, shown), settings.tls, notice=notice)
         self._session: aiohttp.ClientSession | None = None
         # What became of documents of a write that then met trouble: the next one goes on behind them.
         self._done: dict[str, Refusal | None] = {}
@@ -158,6 +161,8 @@ class WebhookSink:
         return limit_s > 0 and now_s - self._failing[1] >= limit_s
 
     async def _post(self, letter: Letter) -> Answer:
+        if self._tls is not None and self._tls.refresh():
+            await self.close()  # the next connection shows the new certificate
         session = self._opened()
         sent_at_s = int(self._now_s())
         headers = {
@@ -166,14 +171,12 @@ class WebhookSink:
             "webhook-timestamp": str(sent_at_s),
             "webhook-signature": signatures(self._keys, letter.id, sent_at_s, letter.body),
         }
-        tls = self._settings.tls
         try:
             async with session.post(
                 self._settings.url,
                 data=letter.body,
                 headers=headers,
                 allow_redirects=False,
-                server_hostname=None if tls is None else tls.server_name,
             ) as response:
                 text = await _text(response)
                 return Answer(
@@ -183,15 +186,18 @@ class WebhookSink:
                     html="text/html" in response.headers.get("Content-Type", "").lower() or text[:1] == "<",
                 )
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-            advice = "look at its certificate, and at the tls table of the sink"
-            raise SinkTroubleError(f"{self._where}: {_described(error)}; {advice}", stopped=True) from error
+            todo = advice(error) or "look at its certificate, and at the tls table of the sink"
+            text = f"{self._where}: {_described(error)}; {todo}"
+            raise SinkTroubleError(text, stopped=True) from error
         except (aiohttp.ClientError, OSError) as error:
+            if (proof := advice(error)) is not None:
+                raise SinkTroubleError(f"{self._where}: {_described(error)}; {proof}", stopped=True) from error
             raise SinkTroubleError(f"{self._where}: {_described(error)}; it is tried again") from error
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:  # the library wants a running loop
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=True if self._tls is None else self._tls, limit=1),
+                connector=aiohttp.TCPConnector(ssl=True if self._tls is None else self._tls.context, limit=1),
                 timeout=aiohttp.ClientTimeout(total=self._settings.timeout_s),
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -211,7 +217,14 @@ class WebhookSink:
         return f"sink {self.name!r}: {parts.scheme}://{parts.netloc}"
 
 
-def open_webhook(settings: Settings, *, site: str, exporter: Exporter | None = None) -> WebhookSink:
+def open_webhook(
+    settings: Settings,
+    *,
+    site: str,
+    exporter: Exporter | None = None,
+    notice: Notice = warn,
+    shown: Shown | None = None,
+) -> WebhookSink:
     """The sink of the site file, with its keys from the systemd credential `webhook-{name}`.
 
     Raises:
@@ -229,7 +242,7 @@ def open_webhook(settings: Settings, *, site: str, exporter: Exporter | None = N
                 "printable ASCII, as in: Bearer abc123"
             )
     clerk = Clerk(settings, site=site, exporter=exporter)
-    return WebhookSink(settings, clerk=clerk, keys=keys, authorization=authorization)
+    return WebhookSink(settings, clerk=clerk, keys=keys, authorization=authorization, notice=notice, shown=shown)
 
 
 async def _text(response: aiohttp.ClientResponse) -> str:

@@ -8,8 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from gateway.config import ConfigError
 from gateway.config.models import Cards
 from gateway.identity import identities_of
@@ -51,5 +49,5 @@ def cards_of(config: Path) -> Cards:
         return Cards.model_validate(table)
     except OSError as error:
         raise ConfigError(f"{config}: cannot be read: {error.strerror}; name the site file with --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a wrong value, or nested without end
         raise ConfigError(f"{config}: cannot be used; `tagwharf check {config}` tells its faults") from error

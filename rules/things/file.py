@@ -2,7 +2,7 @@
 
     things    id, the line of the list that it stands in; name, kind, class; technology of its card
     epcs      EPC to thing
-    tids      TID to thing
+    tids      TID to thing, and back by an index
     cards     digest to thing: of the card's number, and of each part of it that a reader may pass on
 
 It holds hashes of card numbers, never the numbers. Rows of `cards` are written in the order of their key, so that the
@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from rules.list_file import SHOWN_FAULTS, RefusedError
 
 APPLICATION_ID: Final = 0x54575247  # "TWRG"
-VERSION: Final = 1
+VERSION: Final = 2
 _BATCH: Final = 10_000
 _TABLES: Final = {
     "meta": "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -27,6 +27,7 @@ _TABLES: Final = {
     "class TEXT NOT NULL, technology TEXT NOT NULL)",
     "epcs": "CREATE TABLE epcs (epc BLOB PRIMARY KEY, thing INTEGER NOT NULL) WITHOUT ROWID",
     "tids": "CREATE TABLE tids (tid BLOB PRIMARY KEY, thing INTEGER NOT NULL) WITHOUT ROWID",
+    "tids_of_things": "CREATE INDEX tids_of_things ON tids (thing)",
     "cards": "CREATE TABLE cards (digest BLOB NOT NULL, thing INTEGER NOT NULL, PRIMARY KEY (digest, thing)) "
     "WITHOUT ROWID",
 }

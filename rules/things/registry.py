@@ -14,7 +14,10 @@ from rules.things.thing import Answer, Thing, answer
 
 TAGS_KEPT: Final = 20_000  # more than are ever before the readers of one site at once; some 8 MB
 _TAG: Final = (
-    "SELECT t.name, t.kind, t.class FROM epcs e JOIN things t ON t.id = e.thing WHERE e.epc = ?",
+    (
+        "SELECT t.name, t.kind, t.class, coalesce(hex(i.tid), '') FROM epcs e JOIN things t ON t.id = e.thing "
+        "LEFT JOIN tids i ON i.thing = t.id WHERE e.epc = ?"
+    ),
     "SELECT t.name, t.kind, t.class FROM tids i JOIN things t ON t.id = i.thing WHERE i.tid = ?",
 )
 _CARD: Final = (

@@ -11,11 +11,16 @@ RESULTS: Final = (KNOWN, UNKNOWN, AMBIGUOUS)
 
 
 class Thing(NamedTuple):
-    """What people call it, and what it is: a truck, a container, a seal, a pallet, a tool, a person."""
+    """What people call it, and what it is: a truck, a container, a seal, a pallet, a tool, a person.
+
+    Attributes:
+        tid: of a tag that was looked up by its EPC, the TID that the list has beside it, in upper-case hex.
+    """
 
     name: str
     kind: str = ""
     class_name: str = ""
+    tid: str = ""
 
 
 class Answer(NamedTuple):

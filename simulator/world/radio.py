@@ -19,7 +19,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from simulator.device import Sighting
 from simulator.world import noise
@@ -77,6 +77,15 @@ class Mover(Protocol):
         """Where it is."""
 
 
+@runtime_checkable
+class Chip(Mover, Protocol):
+    """A tag whose chip says who it is."""
+
+    @property
+    def tid(self) -> bytes:
+        """Its TID."""
+
+
 class GateRadio:
     """The antennas of one reader among the tags of the world. Implements `simulator.device.Radio`.
 
@@ -89,6 +98,7 @@ class GateRadio:
         self._seed = seed
         self._antennas = antennas
         self._movers = movers
+        self._tids = [mover.tid if isinstance(mover, Chip) else b"" for mover in movers]
         self._starts = [mover.present_from_us for mover in movers]
         self._longest_us = max((m.present_until_us - m.present_from_us for m in movers), default=0)
 
@@ -100,15 +110,16 @@ class GateRadio:
         first = bisect_left(self._starts, start_us - self._longest_us)
         last = bisect_left(self._starts, until_us)
         found: list[Sighting] = []
-        for mover in self._movers[first:last]:
-            if mover.present_until_us > start_us:
-                self._attempts(found, antenna_port, antenna, mover, start_us, until_us)
+        for index in range(first, last):
+            if self._movers[index].present_until_us > start_us:
+                self._attempts(found, antenna_port, antenna, index, start_us, until_us)
         found.sort()
         return found
 
     def _attempts(
-        self, found: list[Sighting], port: int, antenna: Antenna, mover: Mover, start_us: int, until_us: int
+        self, found: list[Sighting], port: int, antenna: Antenna, index: int, start_us: int, until_us: int
     ) -> None:
+        mover, tid = self._movers[index], self._tids[index]
         tag = int.from_bytes(mover.epc[-8:], "big")
         place_key = noise.bits(self._seed, tag, hash_of(antenna.name))
         phase_us = place_key % ATTEMPT_EVERY_US
@@ -124,6 +135,7 @@ class GateRadio:
                         port,
                         mover.epc,
                         round(rssi_dbm, 2),
+                        tid,
                         phase_deg=(draw & 0xFFF) * _DEGREES / 4096,
                         channel_index=1 + (draw >> 12) % CHANNELS,
                     )

@@ -29,7 +29,7 @@ async def main(directory: Path) -> None:
     journal.on_commit = committed
     journal.start()
     number = journal.last
-    while True:
+    while not journal.failed.done():
         for _ in range(5):
             number += 1
             row = TagRead(f"{number:024X}", 1, "gate-1", number, user_memory="0" * 2_000)
@@ -39,6 +39,7 @@ async def main(directory: Path) -> None:
                 heard={"reads": len(reads)},
             )
         await asyncio.sleep(0.001)
+    await journal.failed  # as the edge daemon does
 
 
 if __name__ == "__main__":

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 import time
+import urllib.request
 from pathlib import Path
 
 from tests.support.plant import Scene, scene
 from tests.support.seeds import chosen_seed
-from tests.support.servers import mosquitto
+from tests.support.servers import free_port, mosquitto
 from tests.support.watch import wait_until
 
 FROZEN_S = 10.0
 AWAY_S = 20.0
 READS_PER_S = 400.0
 CAUGHT_UP_WITHIN_S = 60.0
+IN_FLIGHT_LEAST = 50
 NEARLY = 25
 """Batches above the watermark that are always on their way: a second of ticks, statuses, meters and reads."""
 
@@ -101,3 +104,36 @@ def shuffled(site: Scene, rng: random.Random, start: int) -> int:
     rng.shuffle(messages)
     site.watch.say(messages)
     return len(messages)
+
+
+def published(metrics_port: int) -> tuple[float, float]:
+    """Batches that the edge has sent, repeated ones included, and the last sequence it has a commit for."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return float(re.findall(r"^tagwharf_published_batches_total (\S+)$", text, re.MULTILINE)[0]), float(
+        re.findall(r"^tagwharf_journal_unjudged_batches (\S+)$", text, re.MULTILINE)[0]
+    )
+
+
+def test_what_is_in_flight_when_the_broker_dies_is_sent_again(tmp_path: Path) -> None:
+    """The broker has read it from the wire, or not, and has acknowledged nothing: it goes out once more."""
+    port = free_port()
+    with mosquitto(tmp_path / "broker") as broker, scene(tmp_path, broker, chosen_seed(), edge_port=port) as site:
+        site.begin(10.0)
+        time.sleep(2)
+        broker.pause()
+        time.sleep(1)
+        before, _ = published(port)
+        last = site.evidence.last()
+        wait_until(lambda: published(port)[0] >= before + IN_FLIGHT_LEAST, CAUGHT_UP_WITHIN_S, site.edge.log)
+        broker.kill()
+        sent, unjudged = published(port)
+        assert sent >= last  # each of them once, before the broker died
+        assert unjudged >= IN_FLIGHT_LEAST
+        broker.start()
+        wait_until(lambda: caught_up(site), CAUGHT_UP_WITHIN_S, site.edge.log)
+        again = published(port)[0] - site.evidence.last()
+        assert again >= IN_FLIGHT_LEAST - NEARLY, "what was in flight was not sent again"
+        site.settle()
+        site.assert_exactly_once()
+        site.assert_truth(edge_was_up=True)

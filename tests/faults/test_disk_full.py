@@ -1,4 +1,4 @@
-"""The disk under the edge journal is full: the daemon lives, what cannot be kept is counted, and it recovers."""
+"""The disk is full: the daemons live, what cannot be kept is counted, and they recover without a restart."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ READS_PER_S: Final = 20_000.0
 """48 MiB may wait in memory before anything is dropped: that many reads, of some 130 bytes each, take 18 s.
 The disk must hold them twice, as the write-ahead log and as the journal, for they are one commit."""
 DROPS_WITHIN_S: Final = 120.0
+SMALL_BYTES: Final = 48 << 20
+FULL_S: Final = 5.0
 EVENTS_ONLY: Final = """
 [[sink]]
 kind = "journal"
@@ -33,12 +35,12 @@ name = "events"
 
 
 @contextmanager
-def small_disk(place: Path) -> Iterator[None]:
+def small_disk(place: Path, size_bytes: int = DISK_BYTES) -> Iterator[None]:
     """A file system of its own at `place`."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
     place.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(place)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         pytest.skip(f"mounting a small disk is not allowed here: {done.stderr.strip()}")
@@ -91,3 +93,27 @@ def test_a_full_disk_costs_only_what_is_counted(tmp_path: Path) -> None:
         newest_us = max(b.received_at_us for b in site.evidence.batches() if isinstance(b, ReadBatch))
         assert newest_us > recovered_us
         site.plant.assert_unhurt()
+
+
+@pytest.mark.parametrize("place", ["", "events"])
+def test_a_full_disk_under_the_rules_costs_nothing(place: str, tmp_path: Path) -> None:
+    """Under everything, or the event journal alone: what waits fits into memory and outbox, so nothing is dropped."""
+    state = tmp_path / "plant" / "state" / place
+    with (
+        mosquitto(tmp_path / "broker") as broker,
+        small_disk(state, SMALL_BYTES),
+        scene(tmp_path, broker, chosen_seed()) as site,
+    ):
+        site.begin(FULL_S + 8)
+        wait_until(lambda: site.watch.rules, DROPS_WITHIN_S, site.rules.log)
+        fill(state / "ballast")
+        told = "sink_failed" if place else "commit_failed"
+        wait_until(lambda: told in site.rules.whole_log(), DROPS_WITHIN_S, site.rules.log)
+        time.sleep(FULL_S)
+        assert site.edge.alive
+        assert site.rules.alive
+        (state / "ballast").unlink()
+        wait_until(lambda: site.watch.rules[-1].points["events"].queued < 500, DROPS_WITHIN_S, site.rules.log)
+        site.settle()
+        site.assert_exactly_once()
+        site.assert_truth(edge_was_up=True)

@@ -103,7 +103,7 @@ def test_through_kill_9_the_real_engine_concludes_the_same_as_without(tmp_path: 
 
 
 def yard(directory: Path, port: int) -> Daemon:
-    """The daemon of a site with rules of all eight shapes, in a file of their own."""
+    """The daemon of a site with rules of all ten shapes, in a file of their own."""
     site = every_shape()
     points = ", ".join(f'{number} = "{point}"' for number, point in enumerate(POINTS, start=1))
     tables = site.model_dump(mode="json", exclude_none=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -169,3 +170,14 @@ print(len(history.where({EPC!r})), history.damaged)
     asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     open_to_all.chmod(0o755)
     assert (asked.stdout, asked.stderr) == ("1 []\n", "")
+
+
+def test_a_day_whose_events_cannot_be_understood_is_named_and_the_others_are_served(tmp_path: Path) -> None:
+    kept, hurt = event(1, NOON_US - US_PER_DAY), event(2, NOON_US)
+    write_events(tmp_path, [kept, hurt])
+    with sqlite3.connect(tmp_path / "events-2026-01-01.db") as connection:
+        connection.execute("UPDATE events SET body = ?", (b'{"id": 7}',))
+    connection.close()
+    history = EventHistory(tmp_path)
+    assert history.recent_events(10) == [kept]
+    assert [line.partition(":")[0] for line in history.damaged] == ["events-2026-01-01.db"]

@@ -80,7 +80,8 @@ def test_old_days_go_and_so_do_their_damaged_files(tmp_path: Path) -> None:
     later = EventJournal(tmp_path, keep_days=1, now_us=lambda: NOON_US + US_PER_DAY)
     assert later.append([{"events": [event_row(event(3, NOON_US - US_PER_DAY))]}])[0].reason == "older_than_kept"
     later.close()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["events-2026-01-01.db", "notes.txt"]
+    left = sorted(p.name for p in tmp_path.iterdir())
+    assert left == ["events-2026-01-01.db", "events-2026-01-01.db.sum", "notes.txt"]
 
 
 def test_times_that_no_clock_can_show_are_refused_and_make_no_file(tmp_path: Path) -> None:

@@ -75,6 +75,19 @@ def test_quiet_levels_are_left_out(out: io.StringIO) -> None:
     assert out.getvalue() == ""
 
 
+def test_a_traceback_does_not_steer_a_terminal() -> None:
+    stream = _Terminal()
+    configure("test", stream=stream)
+    error = ValueError("tag \x1b[2J says")
+    with contextlib.suppress(ValueError):
+        raise error
+    get_log().error("driver_failed", exc_info=error)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    assert "Traceback" in stream.getvalue()
+    assert "\x1b[2J" not in stream.getvalue()
+
+
 def test_a_terminal_gets_no_json() -> None:
     stream = _Terminal()
     configure("test", stream=stream)

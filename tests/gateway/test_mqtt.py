@@ -1,7 +1,9 @@
 import asyncio
+import itertools
 import random
+import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from gateway.config.models import Mqtt, Tls
 from gateway.mqtt import BrokerError, Message, Session, Will, session, stay_connected
 from readers.errors import ConfigError
 from tests.support.broker import Broker, free_port
+from tests.support.pki import HERE, Authority
 
 
 @pytest.fixture
@@ -190,3 +193,91 @@ def test_the_name_in_the_certificate_is_checked(tmp_path: Path, keys: Path) -> N
             asyncio.run(once(broker.settings.model_copy(update={"tls": tls})))
         named = tls.model_copy(update={"server_name": "broker.test"})
         asyncio.run(once(broker.settings.model_copy(update={"tls": named})))
+
+
+async def until(met: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not met():
+            await asyncio.sleep(0.02)
+
+
+class Troubles:
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+
+    def __call__(self, event: str, /, **fields: object) -> None:
+        assert event == "certificate_refused"
+        self.errors.append(str(fields["error"]))
+
+
+def test_a_renewed_certificate_is_used_once_the_broker_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.mqtt.RENEWAL_EVERY_S", 0.05)
+    monkeypatch.setattr("gateway.mqtt.RENEWAL_AGAIN_S", 0.05)
+    authority, foreign = Authority(tmp_path / "keys"), Authority(tmp_path / "foreign")
+    for name in ("broker", "us"):
+        authority.issue(name, HERE)
+    foreign.issue("us")
+    files = {suffix: tmp_path / "keys" / f"us.{suffix}" for suffix in ("pem", "key")}
+    tls = Tls(ca_file=authority.file, certificate_file=files["pem"], key_file=files["key"])
+    states: list[str | None] = []
+    shown: list[bytes] = []
+    troubles = Troubles()
+    sessions: list[Session] = []
+    acknowledged: list[int] = []
+
+    async def work(link: Session) -> None:
+        sessions.append(link)
+        for number in itertools.count():
+            await link.send("t", b"%d" % number, on_ack=lambda: acknowledged.append(1))
+            await asyncio.sleep(0.01)
+
+    async def main(settings: Mqtt) -> None:
+        running = asyncio.create_task(
+            stay_connected(settings, work, client_id="a", changed=states.append, shown=shown.append, notice=troubles)
+        )
+        await until(lambda: len(acknowledged) > 5)
+        for suffix, file in files.items():  # of an authority that the broker does not know
+            file.write_bytes((foreign.directory / f"us.{suffix}").read_bytes())
+        await until(lambda: any("the broker does not take it" in error for error in troubles.errors))
+        seen = len(acknowledged)
+        await until(lambda: len(acknowledged) > seen + 5)
+        assert len(sessions) == 1
+        authority.issue("us")
+        await until(lambda: len(sessions) == 2)
+        seen = len(acknowledged)
+        await until(lambda: len(acknowledged) > seen + 5)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    with tls_broker(tmp_path / "broker", tmp_path / "keys", "broker") as broker:
+        asyncio.run(main(broker.settings.model_copy(update={"tls": tls})))
+    assert states == [None, None]  # nobody was told of a loss
+    assert {*shown} == {ssl.PEM_cert_to_DER_cert((tmp_path / "keys" / "broker.pem").read_text())}
+
+
+def test_after_a_loss_the_certificate_on_the_disk_is_used_and_a_wrong_one_ends_nothing(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path / "keys")
+    for name in ("broker", "us"):
+        authority.issue(name, HERE)
+    key = tmp_path / "keys" / "us.key"
+    tls = Tls(ca_file=authority.file, certificate_file=tmp_path / "keys" / "us.pem", key_file=key)
+    troubles = Troubles()
+    served: list[int] = []
+
+    async def work(link: Session) -> None:
+        served.append(1)
+        await link.publish("t", b"x")
+        if len(served) == 1:
+            key.write_text("nonsense")
+            link.end(BrokerError("lost"))
+            await link.receive()
+
+    with tls_broker(tmp_path / "broker", tmp_path / "keys", "broker") as broker:
+        settings = broker.settings.model_copy(update={"tls": tls})
+        asyncio.run(stay_connected(settings, work, client_id="a", notice=troubles, rng=random.Random(1)))
+    assert len(served) == 2
+    assert "they must be PEM" in troubles.errors[0]

@@ -1,4 +1,4 @@
-"""A site with rules of all eight shapes, on everything that `tests.rules.test_engine.traffic` says."""
+"""A site with rules of all ten shapes, on everything that `tests.rules.test_engine.traffic` says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rules.expansion import faults
 from tests.rules.test_engine import busy_site
 
 ALARM = {"severity": "warning"}
-SHAPES = ("match", "hold", "rate", "absence", "sequence", "session", "pair", "set")
+SHAPES = ("match", "hold", "rate", "absence", "sequence", "session", "pair", "set", "travel", "binding")
 
 RULES = [
     {"name": "crowd", "shape": "rate", "on": "read", "key": "read_point", "within_s": 3, "above": 18, "alarm": ALARM,
@@ -42,6 +42,13 @@ RULES = [
     {"name": "present", "shape": "set", "on": "read", "group": "read_point", "duration_s": 4, "report": "additions"},
     {"name": "gone-ones", "shape": "set", "on": "read", "stable_s": 0.6, "duration_s": 5, "report": "deletions",
      "only_on_change": True},
+    {"name": "too-fast", "shape": "travel", "on": "read", "key": "epc", "fastest_m_per_s": 10, "reach_m": 5,
+     "clocks_differ_s": 0.5, "again_after_s": 3, "forget_after_s": 7, "alarm": ALARM, "emit": "two-of-one",
+     "spots": {"a": {"x_m": 0, "y_m": 0, "covers": ["a-1", "a-2"]}, "b": {"x_m": 30, "y_m": 0, "covers": ["b-1"]},
+               "lone": {"x_m": 30, "y_m": 40, "width_m": 5}, "gate": {"covers": ["g-in", "g-out"]}},
+     "ways": [{"between": ["gate", "a"], "least_s": 2.5}]},
+    {"name": "rooted", "shape": "binding", "on": "read", "key": "epc", "of": "read_point", "again_after_s": 5,
+     "forget_after_s": 6, "alarm": ALARM, "emit": "uprooted"},
     {"name": "crowd-stays", "shape": "rate", "on": "crowded", "key": "device", "within_s": 10, "above": 1,
      "emit": "crowd-again"},
 ]  # fmt: skip

@@ -18,6 +18,8 @@ A, B, C = ({"on": on} for on in ("arrived", "departed", "signal"))
         ("match", {}, [("", "read")]),
         ("hold", {}, [("", "read")]),
         ("rate", {}, [("", "read")]),
+        ("travel", {}, [("", "read")]),
+        ("binding", {}, [("", "read")]),
         ("absence", {}, [("expect", "arrived")]),
         ("absence", {"after": B, "unless": C}, [("after", "departed"), ("expect", "arrived"), ("unless", "signal")]),
         ("sequence", {"steps": [A, B], "unless": C},

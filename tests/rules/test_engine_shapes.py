@@ -1,4 +1,4 @@
-"""Rules of all eight shapes at once: the same outputs however often the engine is restarted, or its rules are read."""
+"""Rules of all ten shapes at once: the same outputs however often the engine is restarted, or its rules are read."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.contract.alarm_orders import Action, AlarmOrder
-from gateway.contract.batches import StatusBatch
+from gateway.contract.batches import Condition, StatusBatch
 from gateway.contract.events import Alarm, Evidence
 from gateway.contract.topics import NAME
 from rules.outputs import Outputs
@@ -136,3 +136,64 @@ def test_a_batch_that_was_not_judged_can_be_found_again() -> None:
 def test_lost_state_says_whose_and_why() -> None:
     event = state_lost("edge-1", 5, "gone")
     assert (event.subject, event.fields, NAME.fullmatch(event.type) is not None) == ("edge-1", {"reason": "gone"}, True)
+
+
+def expiring(severity: str, detail: str, key: str = "mqtt.server") -> Condition:
+    return Condition("certificate_expiring", severity, 5, key=key, detail=detail)
+
+
+def told_of(told: list[Outputs]) -> list[tuple[str, str, str, str | None]]:
+    return [(a.subject, a.state, a.severity, a.acknowledged_by) for output in told for a in output.alarms]
+
+
+def test_certificates_of_a_gateway_are_alarms_that_get_louder_and_end_with_their_renewal() -> None:
+    told: list[Outputs] = []
+    alarms = OwnAlarms({}, told.append, lambda: 10)
+    gateways = Gateways("hamburg", alarms, told.append, lambda: 10)
+    for conditions in (
+        [expiring("warning", "ends on 2026-12-20")],
+        [expiring("warning", "ends on 2026-12-20")],  # said again, which means nothing
+    ):
+        batch = status("online", "started")
+        batch.conditions = conditions
+        gateways.says(batch)
+    alarms.order(order("acknowledge", own_alarm_id("certificate_expiring", "edge-1/mqtt.server")))
+    batch = status("online", "started")
+    batch.conditions = [expiring("fault", "very soon"), expiring("warning", "x", "reader.gate-3.server")]
+    gateways.says(batch)
+    vanished = status("offline", "vanished")  # its last will knows nothing of them
+    gateways.says(vanished)
+    batch = status("online", "started")
+    batch.conditions = [expiring("warning", "x", "reader.gate-3.server")]
+    gateways.says(batch)
+    alarms.certificates("rules", [])  # another process says nothing of these
+    subject, other = "edge-1/mqtt.server", "edge-1/reader.gate-3.server"
+    assert [each for each in told_of(told) if each[0] != "edge-1"] == [
+        (subject, "raised", "warning", None),
+        (subject, "raised", "critical", None),  # louder: acknowledged no longer
+        (other, "raised", "warning", None),
+        (subject, "cleared", "critical", None),
+    ]
+    assert alarms.subjects("certificate_expiring") == {other}
+
+
+def test_another_reader_under_a_known_name_is_an_alarm_until_the_right_one_is_back() -> None:
+    told: list[Outputs] = []
+    alarms = OwnAlarms({}, told.append, lambda: 10)
+    gateways = Gateways("hamburg", alarms, told.append, lambda: 10)
+
+    def says(state: str, serial: str, *, changed: bool, waited_us: int = 0) -> set[str]:
+        batch = status(state, "x")
+        batch.device, batch.serial, batch.sequence = "gate-3", serial, 1
+        batch.sent_at_us = batch.received_at_us + waited_us
+        batch.conditions = [Condition("identity_changed", "fault", 5, detail="says that it is 0A")] if changed else []
+        gateways.judged("edge-1", [batch, reads(1)])
+        return alarms.subjects("identity_changed")
+
+    assert says("degraded", "0A", changed=True, waited_us=3_600_000_000) == set()  # long ago
+    assert says("degraded", "0A", changed=True) == {"gate-3"}
+    assert says("offline", "0A", changed=False) == {"gate-3"}  # refused, or gone: it is not known to be right
+    assert says("online", "", changed=False) == {"gate-3"}  # it has not yet said who it is
+    assert says("online", "0B", changed=False, waited_us=3_600_000_000) == {"gate-3"}
+    assert says("online", "0B", changed=False) == set()
+    assert [each.state for output in told for each in output.alarms] == ["raised", "cleared"]

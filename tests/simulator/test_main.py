@@ -33,7 +33,10 @@ def test_places_are_filled_and_a_missing_value_is_named() -> None:
 
 def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["moon"]) == 2
-    assert "there are: car_park, factory_line, port_gate, showcase, switchboard, truck_gate" in capsys.readouterr().err
+    assert (
+        "there are: car_park, clones, factory_line, port_gate, showcase, switchboard, truck_gate"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_scenario_listens_and_leaves_a_site_file_that_passes_the_check(tmp_path: Path) -> None:

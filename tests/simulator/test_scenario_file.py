@@ -31,7 +31,8 @@ def test_the_showcase_is_all_the_others_together() -> None:
 def test_an_unknown_scenario_lists_those_that_are_there() -> None:
     with pytest.raises(
         ValueError,
-        match="'moon' is unknown; there are: car_park, factory_line, port_gate, showcase, switchboard, truck_gate",
+        match="'moon' is unknown; there are: car_park, clones, factory_line, port_gate, showcase, switchboard, "
+        "truck_gate",
     ):
         load("moon")
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the system tests need, on Debian 12, as root: mosquitto, influxdb 1.6, victoria-metrics, tshark, npm,
-# chromium with Chinese letters.
+# chromium with Chinese letters, and the tools that faults are made with.
 # May be repeated; starts no service and leaves the machine's package sources as they are.
 #
 # Debian 12 carries VictoriaMetrics 1.79, which hides malformed lines behind a 204. A later suite of the same mirror has
@@ -23,6 +23,10 @@ command -v influxd >/dev/null || wanted+=(influxdb)
 command -v tshark >/dev/null || wanted+=(tshark)
 command -v npm >/dev/null || wanted+=(nodejs npm)
 command -v chromium >/dev/null || wanted+=(chromium)
+command -v strace >/dev/null || wanted+=(strace)
+command -v ip >/dev/null || wanted+=(iproute2)
+command -v nft >/dev/null || wanted+=(nftables)
+command -v faketime >/dev/null || wanted+=(faketime)
 [ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || wanted+=(fonts-noto-cjk)
 
 # Each peer is a program that somebody else wrote, in an environment of its own.

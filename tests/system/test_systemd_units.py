@@ -114,6 +114,17 @@ def test_daemons_are_watched_and_have_time_to_bring_out_what_they_hold(service: 
     assert int(unit["TimeoutStopSec"][0].removesuffix("s")) >= (20 if "console" in service else 30)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_unit_is_bounded(service: str) -> None:
+    unit = settings_of(UNITS / service)
+    high, most = (int(unit[key][0].removesuffix("M")) for key in ("MemoryHigh", "MemoryMax"))
+    assert 0 < high < most <= 640  # four daemons and their broker fit into an industrial PC of 4 GiB
+    assert int(unit["TasksMax"][0]) <= 64
+    assert 0 < int(unit["LimitNOFILE"][0]) <= 4096
+    assert unit["LimitCORE"] == ["0"]  # a core file would hold secrets
+    assert unit["IPAddressDeny"] == ["any"]
+
+
 def test_who_may_read_a_journal_by_its_group_finds_it_readable_and_not_writable() -> None:
     for service in SERVICES:
         unit = settings_of(UNITS / service)

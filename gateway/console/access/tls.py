@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from typing import Final, Self
 
 from gateway.config.console import Console, ConsoleTls
-from gateway.console.access.validity import validity
 from gateway.health import Health
 from gateway.logs import get_log
+from gateway.validity import validity
 from readers.errors import ConfigError
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"

@@ -40,6 +40,7 @@ _CLOCK: Final = (8, ObisCode(0, 0, 1, 0, 0))
 _ASSOCIATION: Final = (15, ObisCode(0, 0, 40, 0, 0))
 _REPLY_TO_HLS: Final = 1
 _HLS_BYTES: Final = 17
+_CHALLENGE_BYTES: Final = 16
 
 
 class StaleError(ReaderError):
@@ -137,14 +138,12 @@ class Association:
             selective_access=True,
             action=True,
         )
-        if self._is_ciphered:
-            authentication = known.security.HighLevelSecurityGmacAuthentication(challenge_length=16)
-        elif identity.password is not None:
-            authentication = known.security.LowLevelSecurityAuthentication(secret=identity.password)
-        else:
-            authentication = known.security.NoSecurityAuthentication()
+        mechanisms = known.enumerations.AuthenticationMechanism
+        by_password = None if identity.password is None else mechanisms.LLS
         return known.connection.DlmsConnection(
-            authentication=authentication,
+            authentication_method=mechanisms.HLS_GMAC if self._is_ciphered else by_password,
+            password=identity.password,
+            challenge_length=_CHALLENGE_BYTES,
             client_system_title=identity.system_title or bytes(8),
             global_encryption_key=identity.encryption_key,
             global_authentication_key=identity.authentication_key,
@@ -239,13 +238,12 @@ class Association:
 
     def release(self) -> bytes:
         """The RLRQ, which the meter answers with a RLRE that need not be taken."""
-        known = self._library
-        reason = known.enumerations.ReleaseRequestReason.NORMAL
+        reason = self._library.enumerations.ReleaseRequestReason.NORMAL
         self.is_open = False
-        return bytes(known.acse.ReleaseRequest(reason=reason).to_bytes())
+        return bytes(self._library.acse.ReleaseRequest(reason=reason).to_bytes())
 
     def _take_aare(self, apdu: bytes) -> bytes | None:
-        known, connection = self._library, self._connection
+        known, connection, ours = self._library, self._connection, self._connection.authentication_method
         whole = apdu[:1] + apdu[2:] if len(apdu) > 1 and apdu[1] == _LONG_FORM else apdu  # the library knows short ones
         connection.receive_data(whole)
         try:
@@ -261,6 +259,9 @@ class Association:
             reason = getattr(diagnostic, "name", str(diagnostic)).lower().replace("_", " ")
             is_for_good = response.result is known.enumerations.AssociationResult.REJECTED_PERMANENT
             raise AssociationRefusedError(f"it refuses the association: {reason}", is_for_good=is_for_good)
+        theirs = response.authentication
+        if theirs is not ours and theirs is not None and theirs.name.startswith("HLS"):
+            raise AssociationRefusedError(f"it asks for a proof by {theirs.name}, not for ours", is_for_good=True)
         if connection.state.current_state is known.state.SHOULD_SEND_HLS_SEVER_CHALLENGE_RESULT:
             return self._proof()
         if self._is_ciphered:
@@ -276,10 +277,9 @@ class Association:
         # No two ciphers may have the same counter, and the meter opens the outer one first.
         first = connection.client_invocation_counter
         connection.client_invocation_counter = first + 1
-        proof = self._understood(connection.authentication.hls_generate_reply_data, connection)
+        proof = self._understood(connection.get_hls_reply)
         connection.client_invocation_counter = first
-        class_id, name = _ASSOCIATION
-        sent = self.act(class_id, name, _REPLY_TO_HLS, bytes([9, len(proof)]) + proof)
+        sent = self.act(*_ASSOCIATION, _REPLY_TO_HLS, bytes([9, len(proof)]) + proof)
         connection.client_invocation_counter = first + 2
         return sent
 
@@ -295,7 +295,7 @@ class Association:
         self._happened(response)
         if not isinstance(proof, bytes) or len(proof) != _HLS_BYTES:
             raise refused
-        if not self._understood(connection.authentication.hls_meter_data_is_valid, proof, connection):
+        if not self._understood(connection.hls_response_valid, proof):
             raise refused
         self._happened(known.state.HlsSuccess())
         self.is_open = True

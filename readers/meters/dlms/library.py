@@ -8,11 +8,10 @@ and its parser of data, which never ends on a truncated array.
 from __future__ import annotations
 
 import importlib
+import logging
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
-
-import structlog
 
 from readers.errors import ConfigError
 
@@ -49,6 +48,7 @@ class Library:
         )
 
 
+_PRINTS: Final = "dlms_cosem.protocol.xdlms.initiate_response"
 _NAMES: Final = {
     "acse": "dlms_cosem.protocol.acse",
     "xdlms": "dlms_cosem.protocol.xdlms",
@@ -61,6 +61,10 @@ _NAMES: Final = {
     "state": "dlms_cosem.state",
     "exceptions": "dlms_cosem.exceptions",
 }
+
+
+def _say_nothing(*_: object) -> None:
+    """In place of a `print` that was forgotten there: standard output is for the log of this process."""
 
 
 @cache
@@ -76,7 +80,9 @@ def library() -> Library:
         raise ConfigError(
             f"driver dlms needs dlms-cosem, which is not installed ({error}): pip install tagwharf[dlms]"
         ) from error
-    quiet = structlog.wrap_logger(None, processors=[], wrapper_class=structlog.make_filtering_bound_logger("critical"))
+    quiet = logging.Logger("dlms_cosem")  # noqa: LOG001 - has no parent, so that no setting can make it speak
+    quiet.disabled = True
     for name in ("connection", "state"):  # it logs every APDU, passwords and all
         vars(modules[name])["LOG"] = quiet
+    vars(importlib.import_module(_PRINTS))["print"] = _say_nothing
     return Library(**modules)

@@ -16,7 +16,7 @@ from typing import Final
 from readers.driver import Port, Report
 from readers.errors import DeviceRefusedError, FrameError, LinkError
 from readers.observations import DeviceInfo, Rejected, Severity, Signals, TagReads, Watching
-from readers.rfid.llrp import access, answers, control, gpio, handshake, intent, rospecs, vendors
+from readers.rfid.llrp import access, answers, control, gpio, handshake, identity, intent, rospecs, vendors
 from readers.rfid.llrp.conditions import PASSING_S, Conditions
 from readers.rfid.llrp.connection import Connection
 from readers.rfid.llrp.reader_time import ReaderTime
@@ -118,6 +118,16 @@ class Session:
                 serial=now.reader_id,
             )
         )
+        self._check_identity(now.reader_id)
+
+    def _check_identity(self, said: str) -> None:
+        pinned = self._settings.identity
+        if pinned is None or identity.is_same(pinned, said):
+            return
+        fault = identity.described(pinned, said)
+        self._conditions.begin("identity_changed", fault, severity=Severity.FAULT)
+        if self._settings.on_other_identity is identity.OtherIdentity.REFUSE:
+            raise LinkError(f"{self._port.description}: {fault}; nothing is read from it")
 
     async def _configure(self, can: answers.Capabilities, extras: vendors.Extensions) -> None:
         keepalive_s = self._settings.keepalive_s

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from readers.credentials import CredentialName
 from readers.driver import DriverSettings
+from readers.rfid.llrp.identity import OtherIdentity
 
 TAG_FOCUS_SESSION: Final = 1  # the only session in which a tag can be kept from answering again
 
@@ -183,6 +184,16 @@ class LlrpSettings(DriverSettings):
     report_every_n: int | None = Field(
         default=None, ge=1, le=65535, description="report at once after this many tags; 1 reports each read by itself"
     )
+    identity: str | None = Field(
+        default=None,
+        pattern="^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){1,15}$",
+        description="the reader's Identification in hex, its MAC address or EPC: another one is the condition and the "
+        "alarm `identity_changed`",
+    )
+    on_other_identity: OtherIdentity = Field(
+        default=OtherIdentity.KEEP,
+        description="`keep`: its reads are taken all the same; `refuse`: none is, and the reader counts as offline",
+    )
     keepalive_s: float = Field(
         default=5.0, ge=0.5, le=60, description="period of the reader's keepalives; the link counts as dead after 2.5"
     )
@@ -203,6 +214,12 @@ class LlrpSettings(DriverSettings):
             beyond = sorted(port for port in values if self.antennas is not None and port not in self.antennas)
             if beyond:
                 raise ValueError(f"{name}: ports {beyond} are not among antennas = {list(self.antennas or ())}")
+        return self
+
+    @model_validator(mode="after")
+    def _refuses_by_an_identity(self) -> Self:
+        if self.identity is None and self.on_other_identity is OtherIdentity.REFUSE:
+            raise ValueError('on_other_identity = "refuse" needs identity: which reader is the right one')
         return self
 
     @model_validator(mode="after")

@@ -89,6 +89,16 @@ def test_a_user_and_tls_go_with_the_ports_of_brokers(tmp_path: Path) -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_tls_of_a_store_without_https_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    table = '[[sink]]\nkind = "influxdb"\nname = "store"\nurl = "{}://127.0.0.1:8086"\ntls = {{ ca_file = "ca.pem" }}\n'
+    (tmp_path / "site.toml").write_text(f'[site]\nname = "hamburg"\n{table.format("http")}')
+    found = [line for line in warnings(load_site(tmp_path / "site.toml")) if "tls" in line]
+    assert found == ["sink[store].tls: is of no use with http://; write the url with https://"]
+    (tmp_path / "site.toml").write_text(f'[site]\nname = "hamburg"\n{table.format("https")}')
+    assert not [line for line in warnings(load_site(tmp_path / "site.toml")) if "tls" in line]
+
+
 def test_a_password_to_a_broker_beyond_loopback_is_warned_of(tmp_path: Path) -> None:
     login = 'login = { user = "gate" }\n'
     unencrypted = "the password and all data cross the network unencrypted; use mqtts://"

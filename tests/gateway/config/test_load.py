@@ -70,6 +70,27 @@ def test_a_bare_file_name_may_be_a_credential(tmp_path: Path, monkeypatch: pytes
     assert site.mqtt.tls.certificate_file == tmp_path / "mqtt.pem"
 
 
+def test_a_key_that_another_service_has_as_a_credential_is_not_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    (tmp_path / "mqtt.pem").touch()
+    tls = '[mqtt.tls]\nkey_file = "mqtt.key"\ncertificate_file = "mqtt.pem"\n'
+    site = load_site(written(tmp_path, SHORTEST + tls))
+    assert site.mqtt.tls is not None
+    assert site.mqtt.tls.key_file == Path("/run/credentials/mqtt.key")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/tagwharf-rules.service")
+    site = load_site(written(tmp_path, SHORTEST + tls))
+    assert site.mqtt.tls is not None
+    assert site.mqtt.tls.key_file == Path("/run/credentials/tagwharf-rules.service/mqtt.key")
+    (tmp_path / "mqtt.key").touch()
+    site = load_site(written(tmp_path, SHORTEST + tls))
+    assert site.mqtt.tls is not None
+    assert site.mqtt.tls.key_file == tmp_path / "mqtt.key"
+    with pytest.raises(ConfigError, match="there is no file"):
+        load_site(written(tmp_path, SHORTEST + tls.replace('"mqtt.key"', '"tls/mqtt.key"')))
+
+
 def test_files_among_the_credentials_of_a_service_are_not_looked_for(tmp_path: Path) -> None:
     tls = '[mqtt.tls]\nca_file = "/run/credentials/tagwharf-edge.service/ca.pem"\n'
     assert load_site(written(tmp_path, SHORTEST + tls)).mqtt.tls is not None

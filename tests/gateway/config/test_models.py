@@ -56,3 +56,14 @@ def test_every_key_is_described() -> None:
         if not field.get("description") and key not in ("shape", "kind")
     ]
     assert silent == []
+
+
+def test_each_daemon_has_the_user_that_is_named_for_it() -> None:
+    site = SiteFile.model_validate({**SITE, "mqtt": {"user": "all", "users": {"rules": "judge"}}})
+    assert [site.mqtt.of(daemon).user for daemon in ("edge", "rules", "console", "operators")] == [
+        "all",
+        "judge",
+        "all",
+        "all",
+    ]
+    assert SiteFile.model_validate(SITE).mqtt.of("edge").user is None

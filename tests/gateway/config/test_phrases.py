@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from gateway.config.phrases import SECRET, clean, nearest, one_of, show
@@ -41,3 +43,10 @@ def test_names_to_choose_from() -> None:
 
 def test_clean_text_is_printable() -> None:
     assert clean("a\x1b[2Jb\n") == "a?[2Jb?"
+
+
+def test_a_long_value_is_shown_as_quickly_as_a_short_one() -> None:
+    begun_s = time.thread_time()
+    assert show("A" * (1 << 20)) == '"' + "A" * 59 + "..."
+    assert show("u:" + "p" * (1 << 20) + "@host") == '"***@host"'
+    assert time.thread_time() - begun_s < 5.0

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.config.rules import (
     AbsenceRule,
     AlarmSettings,
+    BindingRule,
     HoldRule,
     MatchRule,
     PairRule,
@@ -19,6 +20,7 @@ from gateway.config.rules import (
     SessionRule,
     SetRule,
     Severity,
+    TravelRule,
 )
 from gateway.config.table import Table
 
@@ -33,10 +35,12 @@ LEAST: dict[str, dict[str, Any]] = {
     "session": {"open": INPUT, "collect": {"tag": INPUT}},
     "pair": {"entry": INPUT, "exit": INPUT},
     "set": {"on": "read", "duration_s": 1},
+    "travel": {"on": "read", "spots": {"a": {"x_m": 0, "y_m": 0}, "b": {"x_m": 900, "y_m": 0}}},
+    "binding": {"on": "read", "of": "tid"},
 }
 MODELS: dict[str, type[Table]] = {
     "match": MatchRule, "hold": HoldRule, "rate": RateRule, "absence": AbsenceRule, "sequence": SequenceRule,
-    "session": SessionRule, "pair": PairRule, "set": SetRule,
+    "session": SessionRule, "pair": PairRule, "set": SetRule, "travel": TravelRule, "binding": BindingRule,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from gateway.config.faults import models_in
+from gateway.config.identity_rules import BindingRule, TravelRule
 from gateway.config.load import load_site, warnings
 from gateway.config.models import SiteFile
 from gateway.config.rules import AbsenceRule, PairRule, RateRule, SequenceRule, SessionRule, SetRule
@@ -58,7 +59,16 @@ def test_sample_has_every_key_and_the_defaults_are_the_defaults() -> None:
         tables.extend(pairs)
     shown = {type(model) for model, _ in tables}
     hidden = {model for field in SiteFile.model_fields.values() for model in models_in(field.annotation)} - shown
-    assert hidden == {RateRule, AbsenceRule, SequenceRule, SessionRule, PairRule, SetRule}  # these exclude keys
+    assert hidden == {
+        RateRule,
+        AbsenceRule,
+        SequenceRule,
+        SessionRule,
+        PairRule,
+        SetRule,
+        TravelRule,
+        BindingRule,
+    }  # these exclude keys, or have keys that say nothing without others
     for model, table in tables:
         assert table.keys() == type(model).model_fields.keys()
         for key, field in type(model).model_fields.items():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.toml_file import LARGEST_BYTES, parse, read
+from gateway.config.toml_file import DEEPEST, LARGEST_BYTES, parse, read
 from readers.errors import ConfigError
 
 
@@ -35,3 +35,21 @@ def test_the_place_of_wrong_syntax() -> None:
         parse(Path("a.toml"), "a = 1\nb = x\n")
     with pytest.raises(ConfigError, match=r"^a.toml:2: TOML syntax at the end of the file"):
         parse(Path("a.toml"), "a = 1\nb = '''")
+
+
+def test_a_file_is_so_deep_and_no_deeper() -> None:
+    assert parse(Path("a.toml"), f"a = {'[' * (DEEPEST - 1)}{']' * (DEEPEST - 1)}")
+    for text in (
+        f"a = {'[' * DEEPEST}{']' * DEEPEST}",
+        f"[a{'.a' * DEEPEST}]",
+        f"a = {'[' * 100_000}",
+        f"a = {'{a = ' * 100_000}",
+        f"[a{'.a' * 100_000}]",
+    ):
+        with pytest.raises(ConfigError, match=r"^a.toml: tables and arrays are nested more than 32 deep"):
+            parse(Path("a.toml"), text)
+
+
+def test_a_number_without_end() -> None:
+    with pytest.raises(ConfigError, match=r"^a.toml: holds a number without end"):
+        parse(Path("a.toml"), f"a = {'9' * 5_000}")

@@ -24,3 +24,18 @@ def test_a_child_that_lives_is_stopped_by_a_signal(tmp_path: Path) -> None:
         return await child.stop()
 
     assert asyncio.run(scenario()) == -15
+
+
+def test_the_token_of_the_demonstration_is_not_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFLUX_TOKEN", "known-token")
+
+    async def scenario() -> bytes:
+        child = await Child.start("server", tmp_path, "http.server", "0", "--bind", "127.0.0.1")
+        try:
+            return await asyncio.to_thread(Path(f"/proc/{child.process.pid}/environ").read_bytes)
+        finally:
+            await child.stop()
+
+    environ = asyncio.run(scenario())
+    assert environ
+    assert b"known-token" not in environ

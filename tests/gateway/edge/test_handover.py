@@ -193,3 +193,17 @@ def test_whatever_is_lost_everything_is_judged_once(seed: int, window: int, rows
     assert released == rows
     assert [batch.sequence for batch in peer.batches] == list(range(1, rows + 1))
     assert peer.skipped == 0
+
+
+def test_what_was_sent_before_it_went_back_is_still_on_its_way() -> None:
+    flow = handover()
+    flow.heard_rules(RulesStatus(session="s1", online=True), 0.0)
+    flow.heard_ack(ack(0, 0), 0.0)
+    send(flow, 10)
+    flow.heard_ack(ack(2, 4, resend_from=5), 0.1)
+    assert (flow.next, flow.on_their_way_from, flow.on_their_way_to) == (5, 3, 14)
+    flow.sent(40, 0.2)  # beyond a hole
+    flow.heard_rules(RulesStatus(session="s2", online=True), 0.3)
+    assert (flow.next, flow.on_their_way_to) == (3, 40)
+    flow.heard_rules(RulesStatus(session="s2", online=False), 0.4)
+    assert flow.on_their_way_to == 0  # nobody is there to judge it

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.models import Acknowledge, Mqtt
-from gateway.contract.batches import ReadBatch, StatusBatch, decode
+from gateway.contract.batches import Condition, ReadBatch, StatusBatch, decode
 from gateway.contract.ledger import EdgeLedger, decode_edge_ledger
 from gateway.contract.topics import Topics
 from gateway.edge.intake import Intake, now_us
@@ -39,6 +39,7 @@ class Edge:
         self.health = Health("edge")
         self.intake = Intake(GATEWAY, journal, self.health)
         self.report: Report
+        self.conditions: list[Condition] = []
         _, self.report = self.intake.reader("gate", "llrp", Kind.RFID, {1: "gate-in"}, ())
         self.publisher = Publisher(
             settings,
@@ -48,7 +49,13 @@ class Edge:
             self.health,
             ledger=self.ledger,
             status=lambda state, reason: StatusBatch(
-                gateway=GATEWAY, device=GATEWAY, received_at_us=0, state=state, reason=reason, since_us=0
+                gateway=GATEWAY,
+                device=GATEWAY,
+                received_at_us=0,
+                state=state,
+                reason=reason,
+                since_us=0,
+                conditions=self.conditions,
             ),
             on_connected=self.intake.tell_all,
         )
@@ -308,5 +315,37 @@ def test_the_last_ledger_waits_for_a_slow_judge(broker: Broker, tmp_path: Path) 
             assert ledger.tag_reads.queued == 0
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_conditions_of_the_gateway_itself_are_told_when_they_change_and_while_they_stand(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.edge.publish.LEDGER_EVERY_S", 0.05)
+    monkeypatch.setattr("gateway.edge.publish.REPEAT_STATUS_S", 0.2)
+    ending = Condition("certificate_expiring", "warning", 5, key="mqtt.server")
+
+    async def main() -> None:
+        async with (
+            edge(tmp_path, broker.settings) as sender,
+            session(broker.settings, client_id="watch", topics=[TOPICS.device(GATEWAY, "status")]) as watch,
+        ):
+
+            async def told() -> list[Condition]:
+                async with asyncio.timeout(20):
+                    found = decode((await watch.receive()).payload)
+                assert isinstance(found, StatusBatch)
+                assert (found.state, found.reason) == ("online", "started")
+                return found.conditions
+
+            assert await told() == []
+            sender.conditions = [ending]
+            assert [await told() for _ in range(3)] == [[ending]] * 3  # rules may begin later
+            sender.conditions = []
+            while await told():
+                pass
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(watch.receive(), 0.6)
 
     asyncio.run(main())

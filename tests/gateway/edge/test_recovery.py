@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from gateway.edge import segment
 from gateway.edge.recovery import JUMP
 from gateway.health import Health
+from readers.errors import ConfigError
 from tests.gateway.edge.support import account, everything, opened, reads
 
 
@@ -163,3 +165,64 @@ def test_a_state_that_cannot_be_read_is_brought_forward_from_the_one_before(tmp_
             assert journal.knows(batches + JUMP)
 
     asyncio.run(main())
+
+
+def header(path: Path, at: int, value: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(value.to_bytes(4, "big"))
+
+
+def test_what_a_later_program_wrote_is_refused_and_left_alone(tmp_path: Path) -> None:
+    found = filled(tmp_path)
+    later = segment.VERSION + 1
+    header(found[1], 60, later)
+    header(found[1], 68, 0x54574A00 + later)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    async def main() -> None:
+        async with opened(tmp_path):
+            pass
+
+    with pytest.raises(ConfigError, match=f"has version {later}, this program reads up to version {segment.VERSION}"):
+        asyncio.run(main())
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("at", [60, 68])
+def test_a_damaged_number_of_the_version_is_no_later_version(at: int, tmp_path: Path) -> None:
+    found = filled(tmp_path)
+    header(found[0], at, 0x00000102)
+    assert segment.later_version(found[0]) is None
+
+
+def test_a_segment_without_a_version_is_read(tmp_path: Path) -> None:
+    found = filled(tmp_path)
+    for path in found:
+        header(path, 60, 0)
+        header(path, 68, 0)
+
+    async def main() -> None:
+        async with opened(tmp_path) as journal:
+            assert len(await everything(journal)) == 12
+
+    asyncio.run(main())
+    assert segment.later_version(tmp_path / "absent.sqlite") is None
+    (tmp_path / "short").write_bytes(b"SQLite format 3\0")
+    assert segment.later_version(tmp_path / "short") is None
+
+
+def test_a_kind_that_does_not_exist_is_damage_in_an_older_segment_too(tmp_path: Path) -> None:
+    oldest = filled(tmp_path)[0]
+    with closing(sqlite3.connect(oldest)) as db, db:
+        db.execute("UPDATE batch SET kind = 'eads\"' WHERE sequence = 2")
+    health = Health("edge")
+
+    async def main() -> None:
+        async with opened(tmp_path, health=health) as journal:
+            assert await everything(journal) == [1, *range(3, 13)]
+            assert account(journal).balanced
+            assert journal.dropped("reads") == {"journal_damaged": 2}
+
+    asyncio.run(main())
+    assert list((tmp_path / "damaged").iterdir())

@@ -91,3 +91,52 @@ def test_rows_on_their_way_are_not_shed(tmp_path: Path) -> None:
             assert account(journal).balanced
 
     asyncio.run(main())
+
+
+def test_rows_that_were_sent_before_it_went_back_are_not_shed(tmp_path: Path) -> None:
+    async def main() -> None:
+        limit = 16 << 20
+        async with opened(tmp_path, limit_bytes=limit, keep_bytes=limit) as journal:
+            journal.append(*(reads(1, size=65_000) for _ in range(200)), heard={"reads": 200})
+            await journal.flush()
+        async with opened(tmp_path, limit_bytes=limit, keep_bytes=limit) as journal:
+            sent = await journal.read(1, on_their_way_from=1)
+            sent += await journal.read(sent[-1].sequence + 1, on_their_way_from=1)
+            again = await journal.read(1, on_their_way_from=1, on_their_way_to=sent[-1].sequence)
+            assert again[-1].sequence < sent[-1].sequence
+            for _ in range(30):
+                journal.append(*(reads(1, size=65_000) for _ in range(10)), heard={"reads": 10})
+                await journal.flush()
+            async with asyncio.timeout(20):
+                while not journal.dropped("reads"):
+                    await asyncio.sleep(0.1)
+            left = await everything(journal)
+            assert left[: len(sent)] == [row.sequence for row in sent]
+            journal.release(sent[-1].sequence, "s1", {"reads": len(sent)})
+            await settled(journal, sent[-1].sequence)
+            assert account(journal).balanced
+
+    asyncio.run(main())
+
+
+def test_what_must_not_be_shed_is_asked_anew_for_each_row(tmp_path: Path) -> None:
+    """A shedding takes seconds, and the sender does not wait for it."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as journal:
+            journal.append(*(reads(1) for _ in range(20)), heard={"reads": 20})
+            await journal.flush()
+        async with opened(tmp_path) as journal:
+            is_kept = journal._committer.is_kept
+            journal.append(*(reads(1) for _ in range(10)), heard={"reads": 10})
+            await journal.flush()
+            assert [n for n in range(1, 31) if is_kept(n)] == list(range(21, 31))  # they are in memory
+            assert [row.sequence for row in await journal.read(21, on_their_way_from=19)] == list(range(21, 31))
+            journal._recent_first = 31  # as when others have pushed them out of the memory meanwhile
+            assert [n for n in range(1, 31) if is_kept(n)] == list(range(19, 31))
+            # The judge's word of 25 came; that it is judged is not committed yet, but no longer on its way either.
+            journal.release(25, "s1", {"reads": 25})
+            await journal.read(26, on_their_way_from=26)
+            assert all(is_kept(n) for n in range(1, 31))
+
+    asyncio.run(main())

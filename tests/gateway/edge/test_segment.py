@@ -1,9 +1,12 @@
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.edge import segment
+from gateway.edge.recovery import salvage
 from gateway.edge.segment import DamagedError, Row, State
 
 
@@ -49,7 +52,7 @@ def test_a_changed_value_is_noticed(column: str, tmp_path: Path) -> None:
     db.close()
     with pytest.raises(DamagedError, match="row 2"):
         segment.check(path)
-    assert segment.salvage(path, 10) == [row(1)]
+    assert salvage(path, 10) == [row(1)]
 
 
 def test_every_flipped_page_is_noticed_or_harmless(tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_every_flipped_page_is_noticed_or_harmless(tmp_path: Path) -> None:
             with segment.reading(path) as db:
                 got = segment.read(db, 0, 100, 1 << 30)
         except DamagedError:
-            got = segment.salvage(path, 40)
+            got = salvage(path, 40)
         assert set(got) <= set(rows), "a row that is wrong was taken for right"
         if page > 3:
             assert len(got) >= 30, "one page took more than its own rows"
@@ -77,7 +80,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path.write_bytes(b"no database at all" * 1_000)
     with pytest.raises(DamagedError):
         segment.check(path)
-    assert segment.salvage(path, 1_000_000) == []
+    assert salvage(path, 1_000_000) == []
 
 
 def test_a_deleted_segment(tmp_path: Path) -> None:
@@ -114,3 +117,52 @@ def test_a_segment_without_state_is_damaged(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(DamagedError, match="state"):
         segment.check(path)
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "UPDATE state SET value = CAST(replace(CAST(value AS TEXT), 'edge-1', CAST(x'C531' AS TEXT)) AS BLOB)",
+        "UPDATE state SET value = CAST(replace(CAST(value AS TEXT), 'epoch\":7', 'epoch\":6') AS BLOB)",
+        "UPDATE state SET value = CAST(replace(CAST(value AS TEXT), 'watermark', 'watermerk') AS BLOB)",
+        "UPDATE batch SET device = CAST(x'C5' AS TEXT)",
+    ],
+)
+def test_an_altered_state_and_a_text_that_is_no_utf_8_are_damage(altered: str, tmp_path: Path) -> None:
+    path = made(tmp_path, [row(1)])
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(altered)
+    with pytest.raises(DamagedError):
+        segment.check(path)
+
+
+def test_a_segment_that_is_locked_is_not_taken_for_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment, "BUSY_MS", 10)
+    path = made(tmp_path, [row(1)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            segment.check(path)
+    segment.check(path)
+
+
+def test_a_segment_whose_successor_cannot_be_begun_goes_on(tmp_path: Path) -> None:
+    db = segment.open_for_writing(made(tmp_path, []))
+    successor = segment.path_of(tmp_path, 2)
+    state = State(gateway="edge-1", epoch=7, next_sequence=2)
+    (tmp_path / f"{successor.name}-wal").mkdir()  # no write-ahead log can be begun where this stands
+    with pytest.raises((sqlite3.Error, OSError)):
+        segment.succeed(db, successor, state)
+    (tmp_path / f"{successor.name}-wal").rmdir()
+    segment.append(db, [row(1)], state)
+    db = segment.succeed(db, successor, state)
+    segment.append(db, [row(2)], State(gateway="edge-1", epoch=7, next_sequence=3))
+    segment.close(db)
+    assert [path.name for path in segment.paths(tmp_path)] == [segment.path_of(tmp_path, n).name for n in (1, 2)]
+    assert not list(tmp_path.glob("*-wal"))
+
+
+def test_a_state_of_a_program_that_had_no_checksum_is_read() -> None:
+    state = State(gateway="edge-1", epoch=7, watermark=3)
+    assert segment.decode_state(msgspec.json.encode(state)) == state
+    assert segment.decode_state(segment.encode_state(state)) == state

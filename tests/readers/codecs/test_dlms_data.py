@@ -115,7 +115,7 @@ def written(value: Any) -> bytes:
         case bytes():
             return bytes(types.OctetStringData(value).to_bytes())
         case str():
-            return bytes(types.VisibleStringData(value).to_bytes())
+            return b"\x0a" + bytes(types.OctetStringData(value.encode()).to_bytes())[1:]  # it writes no texts itself
         case list():
             return b"\x01" + bytes(types.encode_variable_integer(len(value))) + b"".join(map(written, value))
     raise AssertionError(value)

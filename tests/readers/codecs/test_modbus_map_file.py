@@ -88,6 +88,12 @@ def test_scales_are_exact_and_in_the_unit_of_the_quantity() -> None:
     assert str(energy.step) == "10"
 
 
+@pytest.mark.parametrize("text", [f"a = {'[' * 100_000}", f"a = {'9' * 5_000}1.5e{'9' * 30}", f"a = {'9' * 5_000}"])
+def test_what_is_too_deep_or_too_long_is_no_map(text: str) -> None:
+    with pytest.raises(MapError, match=r"^m.toml: "):
+        parse(text, "m.toml")
+
+
 def test_text_that_is_no_toml_is_told_with_its_line() -> None:
     (fault,) = faults(HEAD + "values = [ oops ]")
     assert fault.startswith("our.toml: ")

@@ -9,7 +9,7 @@ from gateway.config.models import SiteFile
 from gateway.config.rules import Rule
 from rules.checking.emitted import ALWAYS, Emitted
 from rules.language.vocabulary import event_fields, fields_of
-from tests.rules.play import OTHER, Play, site
+from tests.rules.play import EPC, OTHER, Play, site
 
 
 def rule(shape: str, name: str = "r", **more: Any) -> Rule:
@@ -60,6 +60,7 @@ def test_circles_and_what_nobody_makes_may_have_anything() -> None:
     assert Emitted(site()).types("read") == fields_of("read")
 
 
+APART = {name: {"x_m": at_m, "y_m": 0, "covers": [epc]} for name, at_m, epc in (("a", 0, EPC), ("b", 9_000, OTHER))}
 SHAPES = [
     rule("match", on="arrived"),
     rule("hold", on="arrived", when="true", for_s=0.5),
@@ -68,6 +69,8 @@ SHAPES = [
     rule("absence", expect={"on": "moved"}, after={"on": "arrived"}, within_s=5),
     rule("pair", entry={"on": "arrived"}, exit={"on": "departed"}, entered="in", capacity=1, full={"emit": "full"}),
     rule("set", on="arrived", duration_s=5),
+    rule("travel", on="arrived", key="zone", where="subject", spots=APART),
+    rule("binding", on="arrived", key="zone", of="subject"),
     rule("session", key="zone", open={"on": "arrived"}, collect={"tag": {"on": "arrived"}}, close={"quiet_s": 3}),
 ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.certificates import Certificates
 from gateway.config.models import Mqtt
 from gateway.contract.batches import Batch, Signal, SignalBatch, StatusBatch, encode
 from gateway.contract.events import decode_event
@@ -29,6 +30,7 @@ from tests.rules.edge import TOPICS, Edge, listening, until
 from tests.rules.passthrough import EPC, NOW_US, PassThrough, pipeline, reads
 from tests.rules.things.registries import NOTHING
 from tests.support.broker import Broker, running_broker
+from tests.support.pki import DAY, Authority, now
 
 
 @pytest.fixture
@@ -324,3 +326,36 @@ def test_without_a_broker_it_stops_in_time_and_keeps_everything(tmp_path: Path) 
             assert len(again._threads.database.read_messages(0, 10)) == 1  # the event, published in the next life
 
     asyncio.run(main())
+
+
+def test_certificates_of_the_rules_daemon_are_alarms_of_its_own(tmp_path: Path, broker: Broker) -> None:
+    authority, stop, health = Authority(tmp_path / "keys"), asyncio.Event(), Health("rules")
+    path = authority.issue("us", begins=now() - 90 * DAY, ends=now() + 5 * DAY)
+    certificates = Certificates(health, own={"sink.store.certificate_file": path}, authorities={})
+
+    def subjects(made: Pipeline) -> set[str]:
+        return made.alarms.subjects("certificate_expiring")
+
+    async def main() -> None:
+        async with pipeline(tmp_path, PassThrough()) as made:
+            runner = Runner(
+                made,
+                mqtt=broker.settings,
+                client_id="test-rules",
+                health=health,
+                directory=tmp_path,
+                certificates=certificates,
+            )
+            task = asyncio.create_task(runner.run(stop))
+            try:
+                await until(lambda: subjects(made) == {"rules/sink.store.certificate_file"})
+                authority.issue("us")
+                await until(lambda: not subjects(made))
+            finally:
+                stop.set()
+                async with asyncio.timeout(20):
+                    await task
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("gateway.certificates.LOOK_EVERY_S", 0.05)
+        asyncio.run(main())

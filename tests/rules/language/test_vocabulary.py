@@ -78,7 +78,7 @@ KINDS = {"string": str, "int": int, "double": float, "bool": bool, "list": list}
 @pytest.mark.parametrize(
     ("on", "item"),
     [
-        ("read", read_fields(FULL_READ, "r", "edge-1", Thing("Box", "box", "40 foot"))),
+        ("read", read_fields(FULL_READ, "r", "edge-1", Thing("Box", "box", "40 foot", "E280"))),
         ("reading", reading_item(READING)),
         ("signal", signal_item(Signal("weight", "12.50", "kg"))),
         ("card", CARD_ITEM),

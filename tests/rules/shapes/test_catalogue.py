@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.config.identity_rules import Spot
 from gateway.config.rules import (
     AbsenceRule,
+    BindingRule,
     Close,
     HoldRule,
     Input,
@@ -15,10 +17,12 @@ from gateway.config.rules import (
     SequenceRule,
     SessionRule,
     SetRule,
+    TravelRule,
     Window,
 )
 from rules.language.grammar import ExpressionError
 from rules.shapes.absence import Absence
+from rules.shapes.binding import Binding
 from rules.shapes.catalogue import Shape, shape_of
 from rules.shapes.hold import Hold
 from rules.shapes.match import Match
@@ -28,6 +32,7 @@ from rules.shapes.rate import Rate
 from rules.shapes.sequence import Sequence
 from rules.shapes.session import Session
 from rules.shapes.sets import SetReports
+from rules.shapes.travel import Travel
 from rules.state import State
 
 ANY = Input(on="read")
@@ -48,6 +53,8 @@ RULES: list[tuple[Rule, type[Shape], list[str]]] = [
     ),
     (PairRule(shape="pair", name="a", entry=ANY, exit=ANY), Pair, []),
     (SetRule(shape="set", name="a", on="read", duration_s=1), SetReports, []),
+    (TravelRule(shape="travel", name="a", on="read", spots={"a": Spot(), "b": Spot()}), Travel, ["item"]),
+    (BindingRule(shape="binding", name="a", on="read", of="tid"), Binding, ["item"]),
 ]
 
 
@@ -64,7 +71,8 @@ def test_each_shape_is_made_by_its_class(rule: Rule, kind: type[Shape], roles: l
 
 def test_every_shape_of_the_language_is_here() -> None:
     assert {rule.shape for rule, _, _ in RULES} == {
-        "match", "hold", "rate", "absence", "sequence", "session", "pair", "set",
+        "match", "hold", "rate", "absence", "sequence", "session", "pair", "set", "travel",
+        "binding",
     }  # fmt: skip
 
 

@@ -21,15 +21,15 @@ def registry(
     cards: Mapping[str, Thing] | None = None,
     version: str = "",
 ) -> Registry:
-    """The things that carry these EPCs, TIDs and cards, named as a list names them."""
+    """The things that carry these EPCs, with the TIDs beside them, TIDs and cards, named as a list names them."""
     rows: list[Row] = []
     for epcs, found in ((True, tags), (False, tids)):
         for text, thing in (found or {}).items():
             memory = bytes.fromhex(text)
-            epc, tid = (memory, None) if epcs else (None, memory)
-            rows.append(Row(len(rows) + 2, *thing, epc, tid, "", ()))
+            epc, tid = (memory, bytes.fromhex(thing.tid) or None) if epcs else (None, memory)
+            rows.append(Row(len(rows) + 2, *thing[:3], epc, tid, "", ()))
     for text, thing in (cards or {}).items():
-        rows.append(Row(len(rows) + 2, *thing, None, None, *IDENTITIES.enrol(text)))
+        rows.append(Row(len(rows) + 2, *thing[:3], None, None, *IDENTITIES.enrol(text)))
     return Registry.of(rows, IDENTITIES, version)
 
 

@@ -55,7 +55,7 @@ def test_a_number_that_many_lines_name_twice_is_told_of_some(tmp_path: Path) -> 
     ("change", "says"),
     [
         ("PRAGMA application_id = 7", "is no registry"),
-        ("PRAGMA user_version = 9", "version 9, not 1"),
+        ("PRAGMA user_version = 9", "version 9, not 2"),
         ("CREATE TRIGGER t AFTER INSERT ON things BEGIN SELECT 1; END", "other tables"),
         ("DROP TABLE tids", "other tables"),
     ],

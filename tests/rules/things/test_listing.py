@@ -54,7 +54,8 @@ nfca:1EA68671,E2801160,3034,40 foot,container,Box 4,
         KNOWN, Thing("Kim", "person", "driver")
     )
     assert things.card(name) == Answer(KNOWN, Thing("Jo", "person"))
-    assert things.tag("3034") == things.tag("FFFF", "E2801160") == Thing("Box 4", "container", "40 foot")
+    assert things.tag("3034") == Thing("Box 4", "container", "40 foot", "E2801160")
+    assert things.tag("FFFF", "E2801160") == Thing("Box 4", "container", "40 foot")
     assert things.tag("FFFF", "E2801161") == Thing("Seal 9", "seal")
     assert (things.things, things.cards) == (4, 3)
 

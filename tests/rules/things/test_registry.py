@@ -64,7 +64,7 @@ def test_a_card_enrolled_by_the_hash_that_events_show() -> None:
 
 def test_a_site_of_numbers_needs_no_key() -> None:
     raw = Identities(IdentityStyle.RAW)
-    row = Row(2, *KIM, None, None, *raw.enrol(SEVEN))
+    row = Row(2, *KIM[:3], None, None, *raw.enrol(SEVEN))
     things = Registry.of([row], raw)
     assert things.card(SEVEN) == things.card("wiegand~last24:D4E5F6") == Answer(KNOWN, KIM)
 
@@ -75,7 +75,7 @@ def test_what_names_no_card_is_refused() -> None:
 
 
 def test_two_rows_of_one_tag_or_card_are_refused() -> None:
-    rows = [Row(line, *KIM, b"\x30\x34", None, *IDENTITIES.enrol(SEVEN)) for line in (2, 3)]
+    rows = [Row(line, *KIM[:3], b"\x30\x34", None, *IDENTITIES.enrol(SEVEN)) for line in (2, 3)]
     with pytest.raises(RegistryError) as caught:
         Registry.of(rows, IDENTITIES)
     assert caught.value.faults == [
@@ -110,3 +110,10 @@ def test_a_partial_identity_is_known_exactly_if_one_enrolled_card_has_it(
     found = things.card(IDENTITIES.name(presented))
     assert found.result == result
     assert found.thing == (Thing(fitting[0].text) if result == KNOWN else None)
+
+
+def test_a_tag_found_by_its_epc_comes_with_the_tid_that_the_list_has_beside_it() -> None:
+    beside = registry({"3034": KIM._replace(tid="E2801160"), "3035": JO}, tids={"E2801161": JO})
+    assert beside.tag("3034") == beside.tag("3034", "E2801161") == Thing(*KIM[:3], "E2801160")
+    assert beside.tag("3035") == beside.tag("FFFF", "E2801161") == JO
+    assert beside.tag("FFFF", "E2801160") == KIM

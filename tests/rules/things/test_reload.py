@@ -69,7 +69,7 @@ def test_a_changed_file_is_taken_into_use_once(tmp_path: Path) -> None:
     bench.look()
     bench.look()
     (things,) = bench.installed
-    assert things.card(NAME).thing == ("Kim Lee", "", "")
+    assert things.card(NAME).thing == Thing("Kim Lee")
     assert bench.told == []
 
 
@@ -78,7 +78,7 @@ def test_a_list_may_become_a_registry(tmp_path: Path) -> None:
     import_csv(bench.path, bench.path, IDENTITIES)
     bench.look()
     (things,) = bench.installed
-    assert things.card(NAME).thing == ("Kim", "", "")
+    assert things.card(NAME).thing == Thing("Kim")
 
 
 def test_a_bad_file_is_refused_whole_with_an_alarm_that_ends_with_a_good_one(tmp_path: Path) -> None:

@@ -80,7 +80,6 @@ def request(apdu: bytes) -> dict[str, Any]:
 def payload(frame: Frame) -> dict[str, Any]:
     if frame.is_fragment:
         part = Fragment.decode(frame.payload)
-        assert part.kind is not dlt698.FragmentKind.ACKNOWLEDGEMENT or not part.data
         return {"part": part.kind.name.lower(), "part_number": part.number, "part_data": part.data.hex(" ").upper()}
     service = frame.payload[0] if frame.payload else None
     if service in (dlt698_apdu.GET_REPLY, dlt698_apdu.SECURITY_REPLY, dlt698_apdu.ERROR_REPLY):

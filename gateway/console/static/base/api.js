@@ -54,5 +54,5 @@ export async function api(path, { query = {}, body, signal, isAgain = false } = 
     await onOldToken();
     return api(path, { query, body, signal, isAgain: true });
   }
-  throw new ApiError(said?.error ?? `${answer.status} ${answer.statusText}`, answer.status, said?.code);
+  throw new ApiError(said?.error ?? `${answer.status} ${answer.statusText}`, answer.status, said?.code ?? said?.reason);
 }

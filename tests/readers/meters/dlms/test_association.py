@@ -27,6 +27,10 @@ from tests.readers.meters.dlms.scenes import AUTHENTICATION_KEY, ENCRYPTION_KEY,
 
 AARE = "6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F040000501F01F40007"
 AARE_WITH_LISTS = AARE.replace("501F01F4", "521F01F4")
+AARE_WITH_HLS = (
+    "6142A109060760857405080101A203020100A305A10302010E88020780890760857405080205AA0A8008503677524A323146"
+    "BE10040E0800065F1F040000501F01F40007"
+)
 ENERGY = Attribute(3, ObisCode(1, 0, 1, 8, 0), 2)
 SCALER = Attribute(3, ObisCode(1, 0, 1, 8, 0), 3)
 KEYS = Identity(None, ENCRYPTION_KEY, AUTHENTICATION_KEY, bytes.fromhex("4D4D4D0000000001"))
@@ -86,12 +90,13 @@ def test_an_aare_with_a_long_length_is_read() -> None:
 
 
 @pytest.mark.parametrize("raw", ["", "61", "6100", "6129A1", AARE[:-2], AARE.replace("5F1F04", "5F0404")])
-def test_what_is_no_aare_is_refused(raw: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_aare_is_refused_and_not_printed(raw: str, capsys: pytest.CaptureFixture[str]) -> None:
     made = Association(Identity())
     made.request()
     with pytest.raises(FrameError):
         made.take_response(bytes.fromhex(raw))
-    capsys.readouterr()
+    said = capsys.readouterr()
+    assert said.out == said.err == ""
 
 
 @pytest.mark.parametrize("raw", ["0F00", "C401C100", "6303800100"])
@@ -280,17 +285,15 @@ def test_no_two_ciphers_have_one_counter() -> None:
 def test_the_proof_is_that_of_the_green_book() -> None:
     """Green Book Ed. 8.1, table 43: StoC P6wRJ21F gives 10000000011A52FE7DD3E72748973C1E28."""
     known = library()
-    authentication = known.security.HighLevelSecurityGmacAuthentication(challenge_length=8)
     connection = known.connection.DlmsConnection(
-        authentication=authentication,
+        authentication_method=known.enumerations.AuthenticationMechanism.HLS_GMAC,
         client_system_title=KEYS.system_title,
         global_encryption_key=ENCRYPTION_KEY,
         global_authentication_key=AUTHENTICATION_KEY,
         client_invocation_counter=1,
     )
     connection.meter_to_client_challenge = b"P6wRJ21F"
-    proof = authentication.hls_generate_reply_data(connection)
-    assert proof == bytes.fromhex("10000000011A52FE7DD3E72748973C1E28")
+    assert connection.get_hls_reply() == bytes.fromhex("10000000011A52FE7DD3E72748973C1E28")
 
 
 def test_wrong_keys_are_told_by_the_meter_or_by_us() -> None:
@@ -333,6 +336,19 @@ def test_a_meter_that_asks_for_no_proof_is_refused() -> None:
         made.take_response(bytes.fromhex(AARE))
 
 
+@pytest.mark.parametrize("identity", [Identity(), Identity(b"12345678"), KEYS])
+def test_a_meter_that_asks_for_a_proof_of_another_kind_is_refused(identity: Identity) -> None:
+    for mechanism, name in [("02", "HLS"), ("03", "HLS_MD5"), ("06", "HLS_SHA256"), ("05", "HLS_GMAC")]:
+        if identity is KEYS and mechanism == "05":
+            continue
+        made = Association(identity, 1000)
+        made.request()
+        with pytest.raises(AssociationRefusedError, match=f"a proof by {name}, not for ours") as raised:
+            made.take_response(bytes.fromhex(AARE_WITH_HLS.replace("0760857405080205", "07608574050802" + mechanism)))
+        assert raised.value.is_for_good
+        assert not made.is_open
+
+
 def test_a_plain_answer_in_a_ciphered_association_is_refused() -> None:
     made, _ = ciphered()
     made.get([ENERGY])
@@ -351,9 +367,5 @@ def test_an_aare_without_the_system_title_is_refused() -> None:
     """The published one of the Green Book for HLS: it asks for a proof, and says no system title."""
     made = Association(KEYS, 1000)
     made.request()
-    published = (
-        "6142A109060760857405080101A203020100A305A10302010E88020780890760857405080205AA0A8008503677524A323146"
-        "BE10040E0800065F1F040000501F01F40007"
-    )
     with pytest.raises(FrameError, match="does not say its system title"):
-        made.take_response(bytes.fromhex(published))
+        made.take_response(bytes.fromhex(AARE_WITH_HLS))

@@ -18,7 +18,6 @@ def connection(*, general: bool = False, counter: int = 0x01234567) -> Any:
     """One connection of the library, whose two sides have one system title."""
     known = library()
     made = known.connection.DlmsConnection(
-        authentication=known.security.NoSecurityAuthentication(),
         client_system_title=TITLE,
         meter_system_title=TITLE,
         global_encryption_key=bytes(range(16)),

@@ -58,7 +58,7 @@ function unknown(t, id, error) {
   const known = error.status === 404;
   return wide(known ? t("unknown_title") : t("failed"), el("p", { class: known ? "" : "bad" }, known ? t("unknown", { id }) : error.message),
     known ? el("ul", {}, ["unknown_old", "unknown_soon", "unknown_elsewhere"].map((key) => el("li", {}, t(key)))) : null,
-    known ? el("p", { class: "hint" }, error.message) : null, el("p", {}, el("a", { href: "/gate" }, t("to_gate"))));
+    ["no_journal", "no_id"].includes(error.code) ? el("p", { class: "hint" }, t(`unknown_${error.code}`)) : null, el("p", {}, el("a", { href: "/gate" }, t("to_gate"))));
 }
 
 function neighbour(t, event, which) {

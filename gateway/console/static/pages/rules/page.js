@@ -162,7 +162,7 @@ function filterFields(t, query) {
   for (const name of FIELDS) fields[name].name = name;
   fields.text.value = (query.get("text") ?? "").slice(0, 100);
   offer(fields.pack, null, [["", t("every_pack")]]);
-  offer(fields.shape, query.get("shape"), [["", t("every_shape")], ...["match", "hold", "rate", "absence", "sequence", "session", "pair", "set"].map((shape) => [shape, t(`shape.${shape}`)])]);
+  offer(fields.shape, query.get("shape"), [["", t("every_shape")], ...["match", "hold", "rate", "absence", "sequence", "session", "pair", "set", "travel", "binding"].map((shape) => [shape, t(`shape.${shape}`)])]);
   offer(fields.show, query.get("show"), SHOWS.map((which) => [which, t(`show.${which}`)]));
   return fields;
 }

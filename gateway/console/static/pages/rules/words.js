@@ -2,7 +2,7 @@
 import { el } from "../../base/dom.js";
 
 const BACK_S = 300;
-export const SHAPES = ["match", "hold", "rate", "absence", "sequence", "session", "pair", "set"];
+export const SHAPES = ["match", "hold", "rate", "absence", "sequence", "session", "pair", "set", "travel", "binding"];
 /** Alarms of the rules daemon about its own files: what it was given, it did not take. */
 export const REFUSED = ["rules_refused", "table_refused", "registry_refused"];
 /** Under this name replays count what no rule makes. */

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.console.access.validity import validity
+from gateway.validity import validities, validity, validity_of
 
 FIRST = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 
@@ -100,3 +100,15 @@ def test_a_broken_certificate_is_refused_and_nothing_else(data: st.DataObject) -
 
 
 SOUND = certificate(FIRST, FIRST + timedelta(days=90))
+
+
+def test_all_certificates_of_a_file_are_found() -> None:
+    last = [FIRST + timedelta(days=number) for number in (1, 20, 300)]
+    text = "\n".join(f"# one\n{certificate(FIRST, each)}" for each in last)
+    assert validities(text) == [(FIRST, each) for each in last]
+    assert validity(text) == (FIRST, last[0])
+    assert validity_of(ssl.PEM_cert_to_DER_cert(certificate(FIRST, last[1]))) == (FIRST, last[1])
+    with pytest.raises(ValueError, match="no certificate"):
+        validities("none")
+    with pytest.raises(ValueError, match="certificate"):
+        validities(text + "-----BEGIN CERTIFICATE-----\ncut off")

@@ -32,11 +32,29 @@ def validity(pem: str) -> tuple[datetime, datetime]:
     Raises:
         ValueError: it holds none.
     """
-    start = pem.find(_BEGIN)
-    end = pem.find(_END, start)
-    if start < 0 or end < 0:
-        raise ValueError("holds no certificate in PEM form")
-    der = ssl.PEM_cert_to_DER_cert(pem[start : end + len(_END)])
+    return validity_of(_next_of(pem, 0)[0])
+
+
+def validities(pem: str) -> list[tuple[datetime, datetime]]:
+    """When each certificate of a PEM file begins and ends to be in force.
+
+    Raises:
+        ValueError: it holds none, or one that is none.
+    """
+    found = []
+    at = 0
+    while at == 0 or pem.find(_BEGIN, at) >= 0:
+        der, at = _next_of(pem, at)
+        found.append(validity_of(der))
+    return found
+
+
+def validity_of(der: bytes) -> tuple[datetime, datetime]:
+    """When a certificate in DER begins and ends to be in force.
+
+    Raises:
+        ValueError: it is none.
+    """
     _, certificate, _ = _element(der, _SEQUENCE)
     _, rest, _ = _element(certificate, _SEQUENCE)
     if rest[:1] == bytes([_VERSION]):
@@ -48,6 +66,15 @@ def validity(pem: str) -> tuple[datetime, datetime]:
     first = _time(kind, not_before)
     kind, not_after, _ = _element(times)
     return first, _time(kind, not_after)
+
+
+def _next_of(pem: str, at: int) -> tuple[bytes, int]:
+    """The next certificate in DER, and where it ends."""
+    start = pem.find(_BEGIN, at)
+    end = pem.find(_END, start)
+    if start < 0 or end < 0:
+        raise ValueError("holds no certificate in PEM form")
+    return ssl.PEM_cert_to_DER_cert(pem[start : end + len(_END)]), end + len(_END)
 
 
 def _element(data: bytes, wanted: int | None = None) -> tuple[int, bytes, bytes]:

@@ -1,0 +1,1 @@
+"""How the Debian packages are made: `tagwharf-runtime-VERSION`, one beside the other, and `tagwharf`."""
