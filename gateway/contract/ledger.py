@@ -19,7 +19,7 @@ class Account(msgspec.Struct, kw_only=True):
         heard: reported by the drivers.
         journalled: committed to the journal.
         judged: judged durably by the rules, by their own count.
-        dropped: never to be judged, by reason (`journal_full`, `unassigned_antenna` ...); a reason names its stage.
+        dropped: never to be judged, by reason (`journal_full`, `journal_stalled` ...); a reason names its stage.
         waiting: in memory, not yet committed.
         unjudged: committed, above the watermark, still in the journal.
     """

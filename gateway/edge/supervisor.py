@@ -29,6 +29,7 @@ from readers.observations import Observation
 
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_MOST_S: Final = 30.0
+BACKOFF_LOCAL_MOST_S: Final = 4.0  # to open a line of this machine costs nothing, and an adapter is plugged in by hand
 GOOD_SPELL_S: Final = 60.0
 US_PER_S: Final = 1_000_000
 CLOSE_WITHIN_S: Final = 5.0
@@ -37,8 +38,10 @@ CLOSE_WITHIN_S: Final = 5.0
 class Backoff:
     """Growing waits with a random part, so that 64 readers do not return in step; short again after a good spell."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, *, is_local: bool = False) -> None:
+        """`is_local`: a serial line of this machine."""
         self._rng = rng
+        self._is_local = is_local
         self._next_s = BACKOFF_FIRST_S
 
     def after(self, spell_s: float) -> float:
@@ -46,7 +49,8 @@ class Backoff:
         if spell_s >= GOOD_SPELL_S:
             self._next_s = BACKOFF_FIRST_S
         wait_s = self._next_s * self._rng.uniform(0.5, 1.0)
-        self._next_s = min(2 * self._next_s, BACKOFF_MOST_S)
+        most_s = min(BACKOFF_LOCAL_MOST_S, BACKOFF_MOST_S) if self._is_local else BACKOFF_MOST_S
+        self._next_s = min(2 * self._next_s, most_s)
         return wait_s
 
 
@@ -75,7 +79,10 @@ class Supervisor:
         self._health = health
         self._open = opener
         self._log = get_log(reader=reader.name, driver=spec.name)
-        self._backoff = Backoff(rng or random.Random())  # noqa: S311  # spreads load, hides nothing
+        self._backoff = Backoff(
+            rng or random.Random(),  # noqa: S311  # spreads load, hides nothing
+            is_local=reader.port.startswith("/"),
+        )
         self._opened_once = False
         self._last_fault = ""
         self._repeated = 0

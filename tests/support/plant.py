@@ -138,7 +138,10 @@ class Plant:
         """Let everything arrive, then stop both daemons in the direction of the data."""
         for process in (self.edge, self.rules):
             assert process.alive, f"{process.name} is not alive: {process.log()}"
-        # The gateway ticks every second: the end of its journal is never quite judged.
+        # The gateway ticks every second: once it does, its last start is over, and it knows what SIGTERM means.
+        last = self.evidence.last()
+        wait_until(lambda: self.evidence.last() > last, SETTLE_WITHIN_S, self.edge.log)
+        # For the same reason the end of its journal is never quite judged.
         wait_until(lambda: self.evidence.behind() < 20, SETTLE_WITHIN_S, self._say_behind)
         assert self.edge.stop() == 0, self.edge.log()
         wait_until(lambda: self.evidence.behind() == 0, SETTLE_WITHIN_S, self._say_behind)

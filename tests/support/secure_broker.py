@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,14 @@ class SecureBroker(Server):
     """`port` is for TLS with certificates; `open_port` lets everybody in who is on this machine."""
 
     open_port = 0
+
+    def ready(self) -> bool:
+        """Whether it answers on both."""
+        try:
+            with socket.create_connection((self.host, self.open_port), timeout=1):
+                return super().ready()
+        except OSError:
+            return False
 
 
 @contextmanager

@@ -26,7 +26,6 @@ command -v chromium >/dev/null || wanted+=(chromium)
 command -v strace >/dev/null || wanted+=(strace)
 command -v ip >/dev/null || wanted+=(iproute2)
 command -v nft >/dev/null || wanted+=(nftables)
-command -v faketime >/dev/null || wanted+=(faketime)
 [ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || wanted+=(fonts-noto-cjk)
 
 # Each peer is a program that somebody else wrote, in an environment of its own.

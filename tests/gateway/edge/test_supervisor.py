@@ -237,6 +237,11 @@ def test_waits_grow_to_a_limit_with_a_random_part_and_shrink_after_a_good_spell(
     assert backoff.after(60) <= 1
 
 
+def test_a_serial_line_of_this_machine_is_tried_again_soon() -> None:
+    backoff = Backoff(random.Random(1), is_local=True)
+    assert max(backoff.after(0) for _ in range(50)) <= 4
+
+
 @pytest.mark.parametrize(
     ("error", "shown"),
     [
