@@ -44,6 +44,7 @@ GATEWAY: Final = "edge-1"
 US: Final = 1_000_000
 MINUTE_S: Final = 60
 HOUR_S: Final = 3600
+PART_BEGINS_HOUR: Final = 13
 INTERVAL_S: Final = 900
 TICK_S: Final = 3
 MOST_SERIES: Final = 10_000
@@ -361,8 +362,12 @@ class Day:
     # --- how it is told ---
 
     def _day_share(self, at_s: float) -> float:
-        """How busy it is: nothing at four at night, all at four in the afternoon, by the clock of UTC."""
-        hour = (self.start_us / US + at_s) / HOUR_S % 24
+        """How busy it is: nothing at four at night, all at four in the afternoon, by the clock of UTC.
+
+        A part of a day is its busiest part, so that as much happens in it at whatever hour it is made.
+        """
+        is_whole = self.length_s >= 24 * HOUR_S
+        hour = (self.start_us / US + at_s) / HOUR_S % 24 if is_whole else PART_BEGINS_HOUR + at_s / HOUR_S
         return 0.5 - 0.5 * math.cos((hour - 4) / 24 * 2 * math.pi)
 
     def _busy(self, at_s: float, index: int) -> int:
